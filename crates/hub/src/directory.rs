@@ -1,0 +1,112 @@
+//! The directory of streams.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::Stream;
+
+/// Names a camera in addresses, files and messages: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CameraId(Arc<str>);
+
+/// The text is no camera id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no camera id: 1 to 64 of a-z, 0-9, - and _ are")]
+pub struct InvalidCameraId(String);
+
+impl FromStr for CameraId {
+    type Err = InvalidCameraId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCameraId> {
+        let allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidCameraId(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl CameraId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All streams, in the order of the configuration.
+#[derive(Debug, Default)]
+pub struct Hub {
+    streams: Mutex<Vec<Arc<Stream>>>,
+}
+
+impl Hub {
+    /// Adds a stream behind the others.
+    pub fn add(&self, stream: Arc<Stream>) {
+        self.lock().push(stream);
+    }
+
+    /// Every stream.
+    #[must_use]
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        self.lock().clone()
+    }
+
+    /// The first camera's stream: what `/stream` shows.
+    #[must_use]
+    pub fn first(&self) -> Option<Arc<Stream>> {
+        self.lock().first().cloned()
+    }
+
+    /// The stream of one camera.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Stream>> {
+        self.lock().iter().find(|s| s.id().as_str() == id).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Stream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_could_mean_something_else_are_refused() {
+        for id in ["main", "front-door_2", "0", &"a".repeat(64)] {
+            assert_eq!(id.parse::<CameraId>().unwrap().as_str(), id);
+        }
+        for id in [
+            "",
+            "..",
+            "a/b",
+            "A",
+            "a b",
+            "a%2e",
+            "문",
+            "a\0",
+            &"a".repeat(65),
+        ] {
+            assert!(id.parse::<CameraId>().is_err(), "{id}");
+        }
+    }
+}

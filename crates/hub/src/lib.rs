@@ -1,0 +1,18 @@
+//! The live streams and who reads them. Knows frames; knows no camera, no socket and no disk.
+//!
+//! A [`Hub`] is the directory. A [`Stream`] is one camera's place in it: its [`Publisher`] puts frames in,
+//! [`Reader`]s take them out, either the newest ([`Stream::latest`]) or all of them ([`Stream::in_order`]),
+//! and nobody waits for anybody: a reader that is late loses frames of its own, and counts them.
+//!
+//! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
+#![warn(missing_docs)]
+
+mod demand;
+mod directory;
+mod status;
+mod stream;
+
+pub use demand::{Demand, DemandWatch};
+pub use directory::{CameraId, Hub, InvalidCameraId};
+pub use status::{CameraState, Status};
+pub use stream::{Counters, Ended, Ender, Publisher, Reader, Stream};

@@ -1,0 +1,483 @@
+//! One camera's stream: a short ring of frames, its publisher and its readers.
+//!
+//! A publication is one lock, one push and one wake for each reader that waits; a reader that has not come back
+//! for more is not woken. Delivering a frame allocates nothing.
+
+use std::{
+    collections::VecDeque,
+    fmt, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+    time::SystemTime,
+};
+
+use media::Frame;
+use tokio::sync::watch;
+
+use crate::{CameraId, CameraState, Demand, DemandWatch, Status};
+
+/// Frames kept for readers in order; at 30 fps, two seconds.
+const RING_FRAMES: usize = 64;
+/// The same bound in bytes, for large pictures.
+const RING_BYTES: usize = 16 << 20;
+
+/// What went through a stream since the server started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames published, placeholders not among them.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Times the camera was started.
+    pub starts: u64,
+    /// Bytes from the camera that belonged to no picture.
+    pub dropped_bytes: u64,
+    /// Pictures from the camera that were broken or too large.
+    pub dropped_pictures: u64,
+}
+
+#[derive(Debug, Default)]
+struct AtomicCounters {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+    starts: AtomicU64,
+    dropped_bytes: AtomicU64,
+    dropped_pictures: AtomicU64,
+}
+
+/// One camera's place in the hub.
+pub struct Stream {
+    id: CameraId,
+    name: String,
+    source: String,
+    framerate: f32,
+    ring: Mutex<Ring>,
+    demand: Arc<watch::Sender<usize>>,
+    status: watch::Sender<Status>,
+    counters: AtomicCounters,
+}
+
+#[derive(Default)]
+struct Ring {
+    /// The newest frame is the last. Longer than one only while somebody reads in order.
+    frames: VecDeque<Arc<Frame>>,
+    bytes: usize,
+    next_seq: u64,
+    readers: Vec<Slot>,
+    in_order_readers: usize,
+    closed: bool,
+    /// Wakers on their way out of the lock; kept to spare the allocation.
+    woken: Vec<Waker>,
+}
+
+/// A reader's place among those that are woken.
+#[derive(Default)]
+struct Slot {
+    taken: bool,
+    ended: bool,
+    /// Tells one user of the place from the next.
+    generation: u64,
+    waker: Option<Waker>,
+}
+
+/// Why a reader gets no more frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The stream was closed.
+    Closed,
+    /// Somebody ended this one reader.
+    Reader,
+}
+
+impl Stream {
+    /// A stream with no frames yet. `source` and `framerate` (frames per second) are for display.
+    #[must_use]
+    pub fn new(
+        id: CameraId,
+        name: impl Into<String>,
+        source: impl Into<String>,
+        framerate: f32,
+    ) -> Arc<Self> {
+        let idle = Status {
+            state: CameraState::Idle,
+            message: None,
+            since: SystemTime::now(),
+        };
+        Arc::new(Self {
+            id,
+            name: name.into(),
+            source: source.into(),
+            framerate,
+            ring: Mutex::default(),
+            demand: Arc::new(watch::Sender::new(0)),
+            status: watch::Sender::new(idle),
+            counters: AtomicCounters::default(),
+        })
+    }
+
+    /// The camera's id.
+    #[must_use]
+    pub fn id(&self) -> &CameraId {
+        &self.id
+    }
+
+    /// The camera's name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its pictures come from, without secrets.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Frames per second asked of the camera.
+    #[must_use]
+    pub fn framerate(&self) -> f32 {
+        self.framerate
+    }
+
+    /// Asks for the camera to run until the guard is dropped.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        Demand::new(self.demand.clone())
+    }
+
+    /// The camera's side of [`Stream::demand`].
+    #[must_use]
+    pub fn demand_watch(&self) -> DemandWatch {
+        DemandWatch::new(self.demand.clone())
+    }
+
+    /// How the camera is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// What went through so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let c = &self.counters;
+        Counters {
+            frames: c.frames.load(Relaxed),
+            bytes: c.bytes.load(Relaxed),
+            starts: c.starts.load(Relaxed),
+            dropped_bytes: c.dropped_bytes.load(Relaxed),
+            dropped_pictures: c.dropped_pictures.load(Relaxed),
+        }
+    }
+
+    /// The newest frame, if the camera runs and gave one.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Frame>> {
+        self.lock().frames.back().cloned()
+    }
+
+    /// A reader of the newest frame: what it was too slow for never existed. Gets the frame that is there at once.
+    #[must_use]
+    pub fn latest(self: &Arc<Self>) -> Reader {
+        Reader::new(self, Mode::Latest)
+    }
+
+    /// A reader of every frame from the next on, as long as it keeps up.
+    #[must_use]
+    pub fn in_order(self: &Arc<Self>) -> Reader {
+        Reader::new(self, Mode::InOrder)
+    }
+
+    /// The side that puts frames in. Meant for the one owner of the camera.
+    #[must_use]
+    pub fn publisher(self: &Arc<Self>) -> Publisher {
+        Publisher {
+            stream: self.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ring> {
+        // Nothing in the lock can panic half way; a reader's panic elsewhere must not stop the stream.
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("id", &self.id)
+            .field("status", &self.status.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts frames into a stream.
+#[derive(Debug)]
+pub struct Publisher {
+    stream: Arc<Stream>,
+}
+
+impl Publisher {
+    /// The stream published to.
+    #[must_use]
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// The number the next frame has to carry.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.stream.lock().next_seq
+    }
+
+    /// Makes `frame` the newest one and wakes whoever waits. Never blocks on a reader.
+    pub fn publish(&self, frame: Frame) {
+        if !frame.is_placeholder {
+            self.stream.counters.frames.fetch_add(1, Relaxed);
+            self.stream
+                .counters
+                .bytes
+                .fetch_add(frame.len() as u64, Relaxed);
+        }
+        let mut ring = self.stream.lock();
+        debug_assert_eq!(frame.seq, ring.next_seq, "frames are numbered by next_seq");
+        ring.next_seq = frame.seq + 1;
+        ring.bytes += frame.len();
+        ring.frames.push_back(Arc::new(frame));
+        let keep = if ring.in_order_readers > 0 {
+            RING_FRAMES
+        } else {
+            1
+        };
+        while ring.frames.len() > keep || (ring.bytes > RING_BYTES && ring.frames.len() > 1) {
+            let old = ring.frames.pop_front().expect("not empty");
+            ring.bytes -= old.len();
+        }
+        wake_all(ring, &self.stream);
+    }
+
+    /// Forgets the frames: the camera stopped, and a newcomer must not be shown an old picture.
+    pub fn clear(&self) {
+        let mut ring = self.stream.lock();
+        ring.frames.clear();
+        ring.bytes = 0;
+    }
+
+    /// Ends the stream for every reader, now and later.
+    pub fn close(&self) {
+        let mut ring = self.stream.lock();
+        ring.closed = true;
+        wake_all(ring, &self.stream);
+    }
+
+    /// Says how the camera is doing. The time is kept while the state stays the same.
+    pub fn set_status(&self, state: CameraState, message: Option<String>) {
+        self.stream.status.send_if_modified(|status| {
+            if status.state == state && status.message == message {
+                return false;
+            }
+            let since = if status.state == state {
+                status.since
+            } else {
+                SystemTime::now()
+            };
+            *status = Status {
+                state,
+                message,
+                since,
+            };
+            true
+        });
+    }
+
+    /// Counts a start of the camera.
+    pub fn count_start(&self) {
+        self.stream.counters.starts.fetch_add(1, Relaxed);
+    }
+
+    /// Counts what the camera sent and nobody could use.
+    pub fn count_dropped(&self, bytes: u64, pictures: u64) {
+        self.stream.counters.dropped_bytes.fetch_add(bytes, Relaxed);
+        self.stream
+            .counters
+            .dropped_pictures
+            .fetch_add(pictures, Relaxed);
+    }
+}
+
+/// Wakes outside of the lock: a woken reader may run at once and want it.
+fn wake_all(mut ring: MutexGuard<'_, Ring>, stream: &Stream) {
+    let mut woken = mem::take(&mut ring.woken);
+    woken.extend(ring.readers.iter_mut().filter_map(|slot| slot.waker.take()));
+    drop(ring);
+    for waker in woken.drain(..) {
+        waker.wake();
+    }
+    stream.lock().woken = woken;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Latest,
+    InOrder,
+}
+
+/// Takes frames out of a stream.
+pub struct Reader {
+    stream: Arc<Stream>,
+    mode: Mode,
+    slot: usize,
+    generation: u64,
+    /// The first frame not yet seen.
+    next: u64,
+    has_seen_one: bool,
+    skipped: u64,
+}
+
+impl Reader {
+    fn new(stream: &Arc<Stream>, mode: Mode) -> Self {
+        let mut ring = stream.lock();
+        let slot = ring
+            .readers
+            .iter()
+            .position(|s| !s.taken)
+            .unwrap_or_else(|| {
+                ring.readers.push(Slot::default());
+                ring.readers.len() - 1
+            });
+        let place = &mut ring.readers[slot];
+        place.taken = true;
+        let generation = place.generation;
+        let mut next = ring.next_seq;
+        match mode {
+            Mode::Latest => next = next.saturating_sub(1),
+            Mode::InOrder => ring.in_order_readers += 1,
+        }
+        drop(ring);
+        Self {
+            stream: stream.clone(),
+            mode,
+            slot,
+            generation,
+            next,
+            has_seen_one: false,
+            skipped: 0,
+        }
+    }
+
+    /// The stream read from.
+    #[must_use]
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Frames that this reader was too slow for.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Ends this reader from elsewhere.
+    #[must_use]
+    pub fn ender(&self) -> Ender {
+        Ender {
+            stream: self.stream.clone(),
+            slot: self.slot,
+            generation: self.generation,
+        }
+    }
+
+    /// The next frame for this reader, or why there will be none.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<Frame>, Ended>> {
+        let mut ring = self.stream.lock();
+        if ring.readers[self.slot].ended {
+            return Poll::Ready(Err(Ended::Reader));
+        }
+        let found = match self.mode {
+            Mode::Latest => ring.frames.back().filter(|f| f.seq >= self.next),
+            Mode::InOrder => ring.frames.front().and_then(|oldest| {
+                let wanted = self.next.max(oldest.seq);
+                let at = usize::try_from(wanted - oldest.seq).ok()?;
+                // After a loss only a frame that stands alone is of use.
+                let lost = wanted > self.next;
+                ring.frames.iter().skip(at).find(|f| !lost || f.is_key)
+            }),
+        };
+        if let Some(frame) = found {
+            if self.has_seen_one {
+                self.skipped += frame.seq - self.next;
+            }
+            self.has_seen_one = true;
+            self.next = frame.seq + 1;
+            return Poll::Ready(Ok(frame.clone()));
+        }
+        if ring.closed {
+            return Poll::Ready(Err(Ended::Closed));
+        }
+        match &mut ring.readers[self.slot].waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Waits for [`Reader::poll_next`].
+    ///
+    /// # Errors
+    /// When there will be no more frames.
+    pub async fn next(&mut self) -> Result<Arc<Frame>, Ended> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut ring = self.stream.lock();
+        if self.mode == Mode::InOrder {
+            ring.in_order_readers -= 1;
+        }
+        ring.readers[self.slot] = Slot {
+            generation: self.generation + 1,
+            ..Slot::default()
+        };
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("camera", &self.stream.id)
+            .field("mode", &self.mode)
+            .field("next", &self.next)
+            .field("skipped", &self.skipped)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends one reader.
+#[derive(Clone, Debug)]
+pub struct Ender {
+    stream: Arc<Stream>,
+    slot: usize,
+    generation: u64,
+}
+
+impl Ender {
+    /// The reader gets [`Ended::Reader`] instead of its next frame.
+    pub fn end(&self) {
+        let mut ring = self.stream.lock();
+        let place = &mut ring.readers[self.slot];
+        if place.generation != self.generation {
+            return;
+        }
+        place.ended = true;
+        let waker = place.waker.take();
+        drop(ring);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

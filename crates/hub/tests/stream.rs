@@ -1,0 +1,180 @@
+//! What readers of one stream see, and what they cannot do to each other.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use hub::{Ended, Hub, Publisher, Reader, Stream};
+use media::{Frame, Pts90k, UnixMicros};
+
+fn stream() -> (Arc<Stream>, Publisher) {
+    let stream = Stream::new("main".parse().expect("an id"), "Door", "test", 20.0);
+    let publisher = stream.publisher();
+    (stream, publisher)
+}
+
+fn publish(publisher: &Publisher, count: usize) {
+    for _ in 0..count {
+        let seq = publisher.next_seq();
+        publisher.publish(Frame::jpeg(
+            seq,
+            Pts90k(0),
+            UnixMicros(seq),
+            Instant::now(),
+            &[0; 1000],
+        ));
+    }
+}
+
+/// What the reader has for us now: a frame's number, or nothing yet.
+fn poll(reader: &mut Reader) -> Option<Result<u64, Ended>> {
+    match reader.poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result.map(|frame| frame.seq)),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn a_newcomer_gets_the_newest_frame_and_then_what_comes() {
+    let (stream, publisher) = stream();
+    publish(&publisher, 3);
+    let mut latest = stream.latest();
+    let mut in_order = stream.in_order();
+    assert_eq!((poll(&mut latest), poll(&mut latest)), (Some(Ok(2)), None));
+    assert_eq!(poll(&mut in_order), None);
+    publish(&publisher, 1);
+    assert_eq!(
+        (poll(&mut latest), poll(&mut in_order)),
+        (Some(Ok(3)), Some(Ok(3)))
+    );
+    assert_eq!((latest.skipped(), in_order.skipped()), (0, 0));
+}
+
+#[test]
+fn who_is_late_loses_its_own_frames_and_counts_them() {
+    let (stream, publisher) = stream();
+    let mut latest = stream.latest();
+    let mut in_order = stream.in_order();
+    publish(&publisher, 1);
+    assert_eq!(
+        (poll(&mut latest), poll(&mut in_order)),
+        (Some(Ok(0)), Some(Ok(0)))
+    );
+    publish(&publisher, 10);
+    assert_eq!((poll(&mut latest), latest.skipped()), (Some(Ok(10)), 9));
+    assert_eq!(
+        (1..=10)
+            .map(|n| (poll(&mut in_order), n))
+            .find(|(got, n)| *got != Some(Ok(*n))),
+        None
+    );
+    assert_eq!(in_order.skipped(), 0);
+    publish(&publisher, 1000);
+    let next = poll(&mut in_order).unwrap().unwrap();
+    assert!(next > 11 && next < 1011, "{next}");
+    assert_eq!(in_order.skipped(), next - 11);
+}
+
+#[test]
+fn one_frame_is_kept_unless_somebody_reads_in_order() {
+    let (stream, publisher) = stream();
+    publish(&publisher, 1);
+    let first = Arc::downgrade(&stream.newest().unwrap());
+    publish(&publisher, 1);
+    assert!(first.upgrade().is_none(), "an old frame is freed");
+    let reader = stream.in_order();
+    publish(&publisher, 1);
+    let kept = Arc::downgrade(&stream.newest().unwrap());
+    publish(&publisher, 5);
+    assert!(kept.upgrade().is_some());
+    drop(reader);
+    publish(&publisher, 1);
+    assert!(kept.upgrade().is_none());
+}
+
+#[test]
+fn a_stopped_camera_leaves_no_picture_behind() {
+    let (stream, publisher) = stream();
+    publish(&publisher, 1);
+    publisher.clear();
+    assert!(stream.newest().is_none());
+    let mut reader = stream.latest();
+    assert_eq!(poll(&mut reader), None);
+    publish(&publisher, 1);
+    assert_eq!(
+        poll(&mut reader),
+        Some(Ok(1)),
+        "numbers go on over a restart"
+    );
+}
+
+#[tokio::test]
+async fn ends_reach_waiting_readers_and_only_those_meant() {
+    let (stream, publisher) = stream();
+    let [mut one, mut two] = [stream.latest(), stream.latest()];
+    let ender = one.ender();
+    let (ended, ()) = tokio::join!(one.next(), async { ender.end() });
+    assert_eq!(ended.unwrap_err(), Ended::Reader);
+    // The place is used again; the old handle must not reach its new owner.
+    drop(one);
+    let mut three = stream.latest();
+    ender.end();
+    publish(&publisher, 1);
+    assert_eq!(
+        (poll(&mut two), poll(&mut three)),
+        (Some(Ok(0)), Some(Ok(0)))
+    );
+    let (ended, ()) = tokio::join!(two.next(), async { publisher.close() });
+    assert_eq!(ended.unwrap_err(), Ended::Closed);
+    assert_eq!(
+        poll(&mut stream.latest()),
+        Some(Ok(0)),
+        "the last frame is still shown"
+    );
+}
+
+#[tokio::test]
+async fn many_readers_share_one_picture() {
+    let (stream, publisher) = stream();
+    let tasks: Vec<_> = (0..200)
+        .map(|_| {
+            let mut reader = stream.latest();
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                while let Ok(frame) = reader.next().await {
+                    seen.push((frame.seq, frame.part().as_ptr() as usize));
+                }
+                (seen, reader.skipped())
+            })
+        })
+        .collect();
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+        publish(&publisher, 1);
+        tokio::task::yield_now().await;
+    }
+    publisher.close();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.push(task.await.unwrap());
+    }
+    assert_eq!(all[0].0.len(), 50);
+    assert!(
+        all.iter().all(|other| *other == all[0]),
+        "same frames, same memory, nothing lost"
+    );
+}
+
+#[test]
+fn the_directory_keeps_the_order() {
+    let hub = Hub::default();
+    assert!(hub.first().is_none());
+    for id in ["yard", "main"] {
+        hub.add(Stream::new(id.parse().unwrap(), id, "test", 20.0));
+    }
+    assert_eq!(hub.first().unwrap().id().as_str(), "yard");
+    assert_eq!(hub.get("main").unwrap().name(), "main");
+    assert!(hub.get("../main").is_none());
+}

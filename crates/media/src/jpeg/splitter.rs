@@ -1,0 +1,435 @@
+//! Cuts a byte stream of JPEGs into pictures.
+//!
+//! Walks markers, segment lengths and entropy-coded data as ITU-T T.81 annex B lays them out, so an `FF D9`
+//! inside a thumbnail, a comment or a table does not end a picture, and the true one ends it at once.
+
+use memchr::{memchr, memmem};
+
+use super::marker;
+
+/// What was passed over and never became a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Bytes that belong to no picture that was emitted.
+    pub bytes: u64,
+    /// Pictures that began and were cut short, made no sense, or had no scan.
+    pub broken: u64,
+    /// Pictures larger than the limit.
+    pub oversized: u64,
+}
+
+/// Smallest room offered to a reader: what a Linux pipe holds.
+const ROOM: usize = 64 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between pictures: looks for `FF D8 FF`.
+    Seek,
+    /// Inside a picture, where a marker has to be.
+    Marker,
+    /// Inside entropy-coded data.
+    Scan,
+}
+
+/// Push bytes in, take pictures out. Holds at most one picture in progress and what came behind it.
+///
+/// ```
+/// # use media::jpeg::Splitter;
+/// let mut splitter = Splitter::new(8 << 20);
+/// splitter.extend(b"junk\xFF\xD8\xFF\xDA\x00\x02picture\xFF\xD9");
+/// assert_eq!(splitter.next_picture().map(<[u8]>::len), Some(15));
+/// assert_eq!(splitter.next_picture(), None);
+/// ```
+#[derive(Debug)]
+pub struct Splitter {
+    buf: Vec<u8>,
+    /// `buf[start..end]` is held: the picture in progress, or what may be the beginning of one.
+    start: usize,
+    end: usize,
+    /// Everything before it is understood; `start <= pos <= end`.
+    pos: usize,
+    state: State,
+    has_scan: bool,
+    /// Where the last segment of the picture in progress begins.
+    segment: usize,
+    /// After a picture that made no sense the walk starts again inside it, but never twice in one place:
+    /// hostile bytes would turn that into quadratic work.
+    walked_to: usize,
+    max_frame_bytes: usize,
+    dropped: Dropped,
+}
+
+impl Splitter {
+    /// Pictures of more than `max_frame_bytes` are dropped and counted.
+    #[must_use]
+    pub fn new(max_frame_bytes: usize) -> Self {
+        Self {
+            buf: Vec::new(),
+            start: 0,
+            end: 0,
+            pos: 0,
+            state: State::Seek,
+            has_scan: false,
+            segment: 0,
+            walked_to: 0,
+            max_frame_bytes,
+            dropped: Dropped::default(),
+        }
+    }
+
+    /// What was passed over so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.dropped
+    }
+
+    /// Room to read into, at least 64 KiB. Say how much was filled with [`Splitter::filled`].
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.walked_to = self.walked_to.saturating_sub(self.start);
+            (self.start, self.end, self.pos) = (0, 0, 0);
+            // One huge picture must not keep its memory for ever.
+            if self.buf.len() > 32 * ROOM {
+                self.buf = vec![0; 2 * ROOM];
+            }
+        } else if self.start > 0 && self.buf.len() - self.end < ROOM {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.walked_to = self.walked_to.saturating_sub(self.start);
+            self.segment = self.segment.saturating_sub(self.start);
+            self.end -= self.start;
+            self.pos -= self.start;
+            self.start = 0;
+        }
+        if self.buf.len() - self.end < ROOM {
+            let len = (self.buf.len() * 2).max(self.end + ROOM).max(2 * ROOM);
+            self.buf.resize(len, 0);
+        }
+        &mut self.buf[self.end..]
+    }
+
+    /// The first `n` bytes of the last [`Splitter::room`] are now input.
+    ///
+    /// # Panics
+    /// If `n` is more than there was room.
+    pub fn filled(&mut self, n: usize) {
+        assert!(n <= self.buf.len() - self.end, "more bytes than room");
+        self.end += n;
+    }
+
+    /// Takes `bytes` as input, by copying. Call [`Splitter::next_picture`] until it has none before the next.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(ROOM) {
+            self.room()[..chunk.len()].copy_from_slice(chunk);
+            self.filled(chunk.len());
+        }
+    }
+
+    /// The next whole picture, SOI to EOI, if its last byte is there.
+    pub fn next_picture(&mut self) -> Option<&[u8]> {
+        let (from, to) = self.walk()?;
+        Some(&self.buf[from..to])
+    }
+
+    /// Advances until a picture ends or the input does.
+    fn walk(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let more = match self.state {
+                State::Seek => self.seek(),
+                State::Marker => match self.marker() {
+                    Step::On => true,
+                    Step::Wait => false,
+                    Step::Picture(from, to) => return Some((from, to)),
+                },
+                State::Scan => self.scan(),
+            };
+            if !more {
+                if self.end - self.start > self.max_frame_bytes {
+                    self.dropped.oversized += 1;
+                    self.skip_to(self.end);
+                    self.state = State::Seek;
+                }
+                return None;
+            }
+        }
+    }
+
+    fn seek(&mut self) -> bool {
+        let held = &self.buf[..self.end];
+        let mut at = self.pos;
+        while let Some(i) = memchr(0xFF, &held[at..]) {
+            at += i;
+            match (held.get(at + 1), held.get(at + 2)) {
+                (Some(&marker::SOI), Some(0xFF)) => {
+                    self.skip_to(at);
+                    self.begin(at + 2);
+                    return true;
+                }
+                (Some(&marker::SOI), None) | (None, _) => {
+                    self.skip_to(at);
+                    return false;
+                }
+                _ => at += 1,
+            }
+        }
+        self.skip_to(self.end);
+        false
+    }
+
+    /// A picture begins at `start`; its SOI ends at `pos`.
+    fn begin(&mut self, pos: usize) {
+        self.pos = pos;
+        self.segment = pos;
+        self.has_scan = false;
+        self.state = State::Marker;
+    }
+
+    fn marker(&mut self) -> Step {
+        let held = &self.buf[..self.end];
+        let Some(&first) = held.get(self.pos) else {
+            return Step::Wait;
+        };
+        if first != 0xFF {
+            // Cameras leave bytes between segments, and decoders pass over them. But a segment that was cut
+            // also ends somewhere odd, with the beginning of the next picture inside.
+            let at_soi = self.pos == self.start + 2;
+            if at_soi
+                || memmem::find(&held[self.segment..self.pos], &[0xFF, marker::SOI, 0xFF]).is_some()
+            {
+                return self.broken();
+            }
+            self.pos = memchr(0xFF, &held[self.pos..]).map_or(self.end, |i| self.pos + i);
+            self.segment = self.pos;
+            return Step::On;
+        }
+        // Any number of fill bytes may stand in front of a marker, B.1.1.2.
+        let Some(fill) = held[self.pos + 1..].iter().position(|&b| b != 0xFF) else {
+            self.pos = self.end - 1;
+            return Step::Wait;
+        };
+        let at = self.pos + 1 + fill;
+        match held[at] {
+            0x00 => self.broken(),
+            marker::SOI => {
+                // The picture before was cut short; this one may be whole.
+                self.dropped.broken += 1;
+                self.skip_to(at - 1);
+                self.begin(at + 1);
+                Step::On
+            }
+            marker::EOI => {
+                let (from, to) = (self.start, at + 1);
+                self.pos = to;
+                if !self.has_scan {
+                    return self.broken();
+                }
+                self.state = State::Seek;
+                if to - from > self.max_frame_bytes {
+                    self.dropped.oversized += 1;
+                    self.skip_to(to);
+                    return Step::On;
+                }
+                self.start = to;
+                Step::Picture(from, to)
+            }
+            marker::TEM | marker::RST0..=marker::RST7 => {
+                self.pos = at + 1;
+                Step::On
+            }
+            code => {
+                self.pos = at - 1;
+                let (Some(&hi), Some(&lo)) = (held.get(at + 1), held.get(at + 2)) else {
+                    return Step::Wait;
+                };
+                let len = usize::from(u16::from_be_bytes([hi, lo]));
+                if len < 2 {
+                    return self.broken();
+                }
+                let next = at + 1 + len;
+                if next > self.end {
+                    return Step::Wait;
+                }
+                self.segment = self.pos;
+                self.pos = next;
+                if code == marker::SOS {
+                    self.has_scan = true;
+                    self.state = State::Scan;
+                }
+                Step::On
+            }
+        }
+    }
+
+    fn scan(&mut self) -> bool {
+        let held = &self.buf[..self.end];
+        let mut at = self.pos;
+        while let Some(i) = memchr(0xFF, &held[at..]) {
+            at += i;
+            match held.get(at + 1) {
+                // A stuffed FF, or a restart: both belong to the data.
+                Some(0x00 | marker::RST0..=marker::RST7) => at += 2,
+                Some(0xFF) => at += 1,
+                Some(_) => {
+                    self.pos = at;
+                    self.state = State::Marker;
+                    return true;
+                }
+                None => {
+                    self.pos = at;
+                    return false;
+                }
+            }
+        }
+        self.pos = self.end;
+        false
+    }
+
+    /// The picture in progress makes no sense. What follows its SOI may hold a whole one all the same: after
+    /// a cut, the length of a half segment has swallowed the beginning of the next picture.
+    fn broken(&mut self) -> Step {
+        self.dropped.broken += 1;
+        let again = (self.start + 2).max(self.walked_to).min(self.end);
+        self.walked_to = self.walked_to.max(self.pos);
+        self.skip_to(again);
+        self.state = State::Seek;
+        Step::On
+    }
+
+    /// Gives up `buf[start..to]`.
+    fn skip_to(&mut self, to: usize) {
+        self.dropped.bytes += (to - self.start) as u64;
+        self.start = to;
+        self.pos = to;
+    }
+}
+
+enum Step {
+    On,
+    Wait,
+    Picture(usize, usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIC: &[u8] =
+        b"\xFF\xD8\xFF\xE0\x00\x04ab\xFF\xDA\x00\x03cdata\xFF\x00more\xFF\xD0x\xFF\xD9";
+
+    /// Every way of feeding must give the same pictures; returns them and the counts of the last way.
+    fn split(input: &[u8], max: usize) -> (Vec<Vec<u8>>, Dropped) {
+        let mut all = Vec::new();
+        for size in (1..=input.len().min(9)).chain([input.len().max(1)]) {
+            let mut splitter = Splitter::new(max);
+            let mut pictures = Vec::new();
+            for chunk in input.chunks(size) {
+                splitter.extend(chunk);
+                while let Some(picture) = splitter.next_picture() {
+                    pictures.push(picture.to_vec());
+                }
+            }
+            all.push((pictures, splitter.dropped()));
+        }
+        let last = all.pop().expect("one way at least");
+        for (pictures, _) in all {
+            assert_eq!(pictures, last.0, "chunking changes what comes out");
+        }
+        last
+    }
+
+    fn check(parts: &[&[u8]], pictures: &[&[u8]], broken: u64, junk: usize) {
+        let (got, dropped) = split(&parts.concat(), 8 << 20);
+        assert_eq!(got, pictures);
+        assert_eq!((dropped.broken, dropped.bytes), (broken, junk as u64));
+    }
+
+    #[test]
+    fn cuts_at_the_true_end() {
+        let soi = b"\xFF\xD8".as_slice();
+        let sos = b"\xFF\xDA\x00\x02scan".as_slice();
+        let eoi = b"\xFF\xD9".as_slice();
+        check(&[PIC, PIC], &[PIC, PIC], 0, 0);
+        check(
+            &[b"junk\xFF\xFF\xD8", PIC, b"more\xFF", PIC],
+            &[PIC, PIC],
+            1,
+            12,
+        );
+        // An EXIF thumbnail: a whole picture inside a segment.
+        let exif = [soi, b"\xFF\xE1\x00\x1E", PIC, sos, eoi].concat();
+        assert_eq!(PIC.len() + 2, 0x1E);
+        check(&[&exif, PIC], &[&exif, PIC], 0, 0);
+        // Two scans with a table between them whose payload looks like an end.
+        let scans = [soi, sos, b"\xFF\xC4\x00\x04\xFF\xD9", sos, eoi].concat();
+        check(&[&scans], &[&scans], 0, 0);
+        // Fill bytes in front of every marker, and in front of the end.
+        let fill = [b"\xFF\xD8\xFF\xFF\xFF\xDA\x00\x02scan\xFF\xFF\xFF\xD9".as_slice()].concat();
+        check(&[&fill, PIC], &[&fill, PIC], 0, 0);
+    }
+
+    #[test]
+    fn passes_over_what_makes_no_sense() {
+        // Cut inside the scan: the next SOI starts anew.
+        check(&[&PIC[..18], PIC], &[PIC], 1, 18);
+        // Cut inside a segment, whose length then swallows the beginning of the next picture.
+        check(
+            &[b"\xFF\xD8\xFF\xE0\x00\x10ab", PIC, PIC],
+            &[PIC, PIC],
+            1,
+            8,
+        );
+        // No scan, a length below two, a stuffed byte where a marker belongs.
+        check(&[b"\xFF\xD8\xFF\xD9", PIC], &[PIC], 1, 4);
+        check(&[b"\xFF\xD8\xFF\xE0\x00\x02\xFF\xD9", PIC], &[PIC], 1, 8);
+        check(&[b"\xFF\xD8\xFF\xE0\x00\x01", PIC], &[PIC], 1, 6);
+        check(&[b"\xFF\xD8\xFF\x00", PIC], &[PIC], 1, 4);
+    }
+
+    #[test]
+    fn a_picture_is_there_with_its_last_byte() {
+        let mut splitter = Splitter::new(1000);
+        splitter.extend(&PIC[..PIC.len() - 1]);
+        assert_eq!(splitter.next_picture(), None);
+        splitter.extend(&PIC[PIC.len() - 1..]);
+        assert_eq!(splitter.next_picture(), Some(PIC));
+    }
+
+    #[test]
+    fn a_picture_without_end_takes_bounded_memory() {
+        let max = 300_000;
+        let mut splitter = Splitter::new(max);
+        splitter.extend(b"\xFF\xD8\xFF\xDA\x00\x02");
+        for _ in 0..1000 {
+            splitter.extend(&[7; 10_000]);
+            assert_eq!(splitter.next_picture(), None);
+            assert!(splitter.buf.len() <= 4 * max, "{}", splitter.buf.len());
+        }
+        assert_eq!(splitter.dropped().oversized, 1);
+        splitter.extend(PIC);
+        assert_eq!(splitter.next_picture(), Some(PIC));
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        assert_eq!(split(PIC, PIC.len()).0, [PIC]);
+        let (pictures, dropped) = split(&[PIC, PIC].concat(), PIC.len() - 1);
+        assert!(pictures.is_empty());
+        assert_eq!(dropped.bytes, 2 * PIC.len() as u64);
+        assert!(dropped.oversized >= 1);
+    }
+
+    #[test]
+    fn hostile_starts_cost_no_quadratic_work() {
+        // Every four bytes could be a picture; each fails far behind. Were each tried to its end, this test
+        // would take minutes.
+        let evil = b"\xFF\xD8\xFF\xE1".repeat(1 << 20);
+        let mut splitter = Splitter::new(8 << 20);
+        for chunk in evil.chunks(ROOM) {
+            splitter.extend(chunk);
+            assert_eq!(splitter.next_picture(), None);
+        }
+        splitter.extend(&[0; 70_000]);
+        while splitter.next_picture().is_some() {}
+        splitter.extend(PIC);
+        assert_eq!(splitter.next_picture(), Some(PIC));
+    }
+}

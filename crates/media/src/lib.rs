@@ -1,0 +1,14 @@
+//! Frames, and the formats they arrive and leave in.
+//!
+//! Pure: bytes and times in, values out. No files, no sockets, no clock.
+//!
+//! - [`Frame`] is one picture with its times; everything above shares it by `Arc`.
+//! - [`jpeg::Splitter`] cuts a byte stream of JPEGs into pictures.
+//! - [`multipart`] writes the part that every MJPEG viewer of a frame shares.
+#![warn(missing_docs)]
+
+mod frame;
+pub mod jpeg;
+pub mod multipart;
+
+pub use frame::{Codec, Frame, Pts90k, UnixMicros};

@@ -1,0 +1,78 @@
+//! The wire form of a live MJPEG stream: `multipart/x-mixed-replace`, RFC 2046 clause 5.1.
+//!
+//! A stream is [`OPENING`], then a part for each frame, then [`CLOSING`]. The delimiter after a picture goes
+//! out with that picture and not with the next one, for clients that wait for it; the line end after the
+//! delimiter belongs to the next part, so that the close delimiter can still follow.
+//!
+//! Chromium shows a picture only when the *head* of the next part is complete: one frame time late, and never
+//! if nothing follows. For such clients there is a second form, asked for by `?advance_headers=1`: it opens with
+//! [`ADVANCE_OPENING`], and each part is the picture, the delimiter and the head of the part to come. That head
+//! cannot know the length or the time of its picture.
+//!
+//! [`pack`] lays out one frame so that both forms are slices of the same memory.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+
+use crate::UnixMicros;
+
+/// Boundary announced in [`CONTENT_TYPE`]. Parts carry their length, so it needs no randomness.
+pub const BOUNDARY: &str = "cctvframe";
+/// Value of the response's `Content-Type`.
+pub const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=cctvframe";
+/// First bytes of a stream.
+pub const OPENING: &[u8] = b"--cctvframe";
+/// First bytes of a stream with heads in advance.
+pub const ADVANCE_OPENING: &[u8] = b"--cctvframe\r\nContent-Type: image/jpeg\r\n\r\n";
+/// What follows the picture within its part.
+pub const TAIL: &[u8] = b"\r\n--cctvframe";
+/// What follows the picture, and [`TAIL`], when heads go in advance.
+pub const ADVANCE_HEAD: &[u8] = b"\r\nContent-Type: image/jpeg\r\n\r\n";
+/// Last bytes of a stream that ends in good order.
+pub const CLOSING: &[u8] = b"--\r\n";
+
+/// Longest head of a part: the fixed text and two 20-digit numbers and one of six.
+const HEAD_MAX: usize = 128;
+
+/// Lays out one picture as head, JPEG, [`TAIL`], [`ADVANCE_HEAD`], and says how long the head is.
+pub(crate) fn pack(jpeg: &[u8], captured: UnixMicros) -> (Bytes, usize) {
+    let mut head = [0u8; HEAD_MAX];
+    let mut left = &mut head[..];
+    write!(
+        left,
+        "\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {captured}\r\n\r\n",
+        jpeg.len()
+    )
+    .expect("HEAD_MAX holds the longest numbers");
+    let head_len = HEAD_MAX - left.len();
+    // Exactly as long as the content, so that `Bytes` takes the vector over without another allocation.
+    let mut packed = Vec::with_capacity(head_len + jpeg.len() + TAIL.len() + ADVANCE_HEAD.len());
+    packed.extend_from_slice(&head[..head_len]);
+    packed.extend_from_slice(jpeg);
+    packed.extend_from_slice(TAIL);
+    packed.extend_from_slice(ADVANCE_HEAD);
+    (Bytes::from(packed), head_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree() {
+        assert!(CONTENT_TYPE.ends_with(BOUNDARY));
+        assert_eq!(OPENING, format!("--{BOUNDARY}").as_bytes());
+        assert_eq!(ADVANCE_OPENING, [OPENING, ADVANCE_HEAD].concat());
+        assert_eq!(TAIL, format!("\r\n--{BOUNDARY}").as_bytes());
+    }
+
+    #[test]
+    fn the_longest_head_fits() {
+        let (part, head_len) = pack(&[0; 70_000], UnixMicros(u64::MAX));
+        assert!(
+            part[..head_len]
+                .ends_with(b"Content-Length: 70000\r\nX-Timestamp: 18446744073709.551615\r\n\r\n")
+        );
+    }
+}

@@ -1,1 +1,13 @@
-//! Placeholder.
+//! What the figures in the README are measured with: a load generator, the floor to compare with, and
+//! the runners that put both side by side.
+//!
+//! Nothing here is installed. The programs are `limit`, `load`, `fanout`, `footprint`, `splitter` and
+//! `allocations`; `bench/all` runs them.
+
+pub mod clock;
+pub mod counting;
+pub mod floor;
+pub mod histogram;
+pub mod load;
+pub mod round;
+pub mod subject;

@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Where pictures come from, behind one trait: [`Source`].
+//!
+//! A source runs when it is told to, gives whole JPEGs to a [`Sink`], and is gone without trace when it returns:
+//! every process it started has been reaped. It knows nobody who looks at the pictures, and it never waits for them.
+//! It does not start itself again: a [`Failure`] says what went wrong, what to do about it, and whether
+//! another try can help.
+
+mod auto;
+mod chain;
+mod child;
+mod failure;
+mod ffmpeg;
+mod file;
+mod paced;
+mod pattern;
+mod program;
+mod rpicam;
+mod source;
+mod spec;
+
+pub use failure::{Failure, Kind, Retry};
+pub use source::{Run, Settings, Sink, Source, open};
+pub use spec::{InvalidSource, SourceSpec};

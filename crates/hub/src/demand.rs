@@ -55,7 +55,10 @@ impl DemandWatch {
         loop {
             let _ = self.count.wait_for(|n| *n == 0).await;
             // Any change counts, also of a guard that came and went before we looked.
-            if tokio::time::timeout(linger, self.count.changed()).await.is_err() {
+            if tokio::time::timeout(linger, self.count.changed())
+                .await
+                .is_err()
+            {
                 return;
             }
         }

@@ -1,7 +1,10 @@
 //! What readers of one stream see, and what they cannot do to each other.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -138,22 +141,26 @@ async fn ends_reach_waiting_readers_and_only_those_meant() {
 #[tokio::test]
 async fn many_readers_share_one_picture() {
     let (stream, publisher) = stream();
+    let delivered = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..200)
         .map(|_| {
             let mut reader = stream.latest();
+            let delivered = delivered.clone();
             tokio::spawn(async move {
                 let mut seen = Vec::new();
                 while let Ok(frame) = reader.next().await {
+                    delivered.fetch_add(1, Relaxed);
                     seen.push((frame.seq, frame.part().as_ptr() as usize));
                 }
                 (seen, reader.skipped())
             })
         })
         .collect();
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
+    for n in 1..=50 {
         publish(&publisher, 1);
-        tokio::task::yield_now().await;
+        while delivered.load(Relaxed) < n * 200 {
+            tokio::task::yield_now().await;
+        }
     }
     publisher.close();
     let mut all = Vec::new();

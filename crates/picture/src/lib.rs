@@ -2,36 +2,54 @@
 //!
 //! Two kinds: the [`TestPattern`], a moving picture for a camera that is not there or for trying
 //! things out, and the [`placeholder`], a still that says in plain words why there is no picture.
-//! Nothing here reads a clock or touches a file; the time comes in as a [`Clock`].
+//!
+//! Pure: no clock is read (the time comes in as a [`Clock`]), no file is touched, nothing is
+//! spawned. Bottom up: `canvas` holds pixels, `glyph` and `text` write on them, `splice` turns
+//! them into JPEG and replaces a band of rows in a finished one, `card` is the still part of the
+//! test pattern, `pattern` the moving part.
 #![warn(missing_docs)]
 
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+mod canvas;
+mod card;
+mod glyph;
+mod pattern;
+mod placeholder;
+mod splice;
+mod text;
+
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
-/// Smallest and largest width and height, in pixels.
-pub const SIDE_PX: std::ops::RangeInclusive<u16> = 16..=4096;
+pub use pattern::TestPattern;
+pub use placeholder::placeholder;
+
+/// Smallest and largest width and height of a picture, in pixels.
+pub const SIDE_PX: RangeInclusive<u16> = 16..=4096;
 
 /// Why a picture cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PictureError {
-    /// A side is shorter than 16 or longer than 4096 pixels.
-    #[error("a picture of {width_px}x{height_px} is not possible, each side must be 16 to 4096 px")]
+    /// A side is outside [`SIDE_PX`].
+    #[error("a picture of {width_px}x{height_px}: each side must be 16 to 4096 pixels")]
     Size {
         /// The width asked for.
         width_px: u16,
         /// The height asked for.
         height_px: u16,
     },
-    /// The JPEG quality is not within 1 to 100.
-    #[error("jpeg quality {quality} is not possible, it must be 1 to 100")]
+    /// The JPEG quality is outside 1 to 100.
+    #[error("jpeg quality {quality}: it must be 1 to 100")]
     Quality {
         /// The quality asked for.
         quality: u8,
     },
 }
 
-/// A wall clock reading, already in the time zone that the viewer expects.
+/// A reading of the wall clock, in the time zone of whoever looks at the picture.
+///
+/// Shown as it comes; a value out of range is drawn, not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Clock {
     /// Year, such as 2026.
@@ -50,59 +68,50 @@ pub struct Clock {
     pub millisecond: u16,
 }
 
-/// A test pattern of one size, rate-independent.
-#[derive(Debug)]
-pub struct TestPattern {
-    width_px: u16,
-    height_px: u16,
-    quality: u8,
-}
-
-impl TestPattern {
-    /// Prepares the pattern.
-    pub fn new(
-        width_px: u16,
-        height_px: u16,
-        quality: u8,
-        _name: &str,
-        _note: Option<&str>,
-    ) -> Result<Self, PictureError> {
-        if !SIDE_PX.contains(&width_px) || !SIDE_PX.contains(&height_px) {
-            return Err(PictureError::Size { width_px, height_px });
-        }
-        if !(1..=100).contains(&quality) {
-            return Err(PictureError::Quality { quality });
-        }
-        Ok(Self { width_px, height_px, quality })
-    }
-
-    /// Appends the picture of frame `number` at `clock` to `out`, as one whole JPEG.
-    pub fn draw(&mut self, number: u64, _clock: &Clock, out: &mut Vec<u8>) {
-        let shade = number.to_le_bytes()[0];
-        encode_plain(self.width_px, self.height_px, self.quality, shade, out);
+fn check_size(width_px: u16, height_px: u16) -> Result<(), PictureError> {
+    if SIDE_PX.contains(&width_px) && SIDE_PX.contains(&height_px) {
+        Ok(())
+    } else {
+        Err(PictureError::Size {
+            width_px,
+            height_px,
+        })
     }
 }
 
-/// A picture that says that there is no picture.
-pub fn placeholder(
-    width_px: u16,
-    height_px: u16,
-    _title: &str,
-    _lines: &[&str],
-) -> Result<Vec<u8>, PictureError> {
-    if !SIDE_PX.contains(&width_px) || !SIDE_PX.contains(&height_px) {
-        return Err(PictureError::Size { width_px, height_px });
-    }
-    let mut out = Vec::new();
-    encode_plain(width_px, height_px, 80, 40, &mut out);
-    Ok(out)
-}
+#[cfg(test)]
+mod tests {
+    //! What the tests of several files need.
 
-fn encode_plain(width_px: u16, height_px: u16, quality: u8, shade: u8, out: &mut Vec<u8>) {
-    let pixels = vec![shade; usize::from(width_px) * usize::from(height_px) * 3];
-    let mut encoder = Encoder::new(&mut *out, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder
-        .encode(&pixels, width_px, height_px, ColorType::Rgb)
-        .expect("the size was checked and a Vec takes every byte");
+    use zune_jpeg::JpegDecoder;
+    use zune_jpeg::zune_core::bytestream::ZCursor;
+
+    /// From the smallest to full HD, even and odd, high and wide.
+    pub(crate) const SIZES: [(u16, u16); 14] = [
+        (16, 16),
+        (33, 17),
+        (17, 33),
+        (16, 96),
+        (64, 64),
+        (97, 95),
+        (100, 97),
+        (320, 240),
+        (639, 481),
+        (640, 480),
+        (480, 640),
+        (1920, 1080),
+        (4096, 16),
+        (16, 4096),
+    ];
+
+    pub(crate) const LONG_NAME: &str = "The camera above the door of the very long corridor \
+        in the basement beside Donaudampfschifffahrtsgesellschaftskapitänskajüte, 정문 현관";
+
+    /// Width, height and RGB of a picture; panics on anything that is not in order.
+    pub(crate) fn decode(jpeg: &[u8]) -> (usize, usize, Vec<u8>) {
+        let mut decoder = JpegDecoder::new(ZCursor::new(jpeg));
+        let rgb = decoder.decode().unwrap();
+        let (width, height) = decoder.dimensions().unwrap();
+        (width, height, rgb)
+    }
 }

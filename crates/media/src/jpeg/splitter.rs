@@ -18,6 +18,18 @@ pub struct Dropped {
     pub oversized: u64,
 }
 
+impl Dropped {
+    /// What came on top of `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            bytes: self.bytes - before.bytes,
+            broken: self.broken - before.broken,
+            oversized: self.oversized - before.oversized,
+        }
+    }
+}
+
 /// Smallest room offered to a reader: what a Linux pipe holds.
 const ROOM: usize = 64 * 1024;
 

@@ -1,0 +1,304 @@
+//! What can go wrong with a camera, in words a person can act on.
+//!
+//! rpicam-vid's exit code says little (255 for any error it reports itself), so the last error line on its stderr
+//! decides. The texts are those of rpicam-apps 1.2 to 1.13 and libcamera.
+
+use std::{fmt, io, os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The program is not installed.
+    ProgramMissing,
+    /// The program is there and cannot be run.
+    ProgramUnusable,
+    /// No camera is connected.
+    NoCamera,
+    /// There are cameras, but not this one.
+    NoSuchCamera,
+    /// This machine has nothing a camera could be connected to.
+    NotSupported,
+    /// Another process uses the camera.
+    Busy,
+    /// No contiguous memory left for the camera's buffers.
+    NoMemory,
+    /// The user may not open the camera's devices.
+    NoPermission,
+    /// The wanted encoder is not there.
+    NoEncoder,
+    /// The program does not know an option, or refuses its value.
+    BadOption,
+    /// The old camera stack is switched on.
+    LegacyStack,
+    /// The camera stopped giving frames.
+    TimedOut,
+    /// The driver or the connection to the sensor.
+    Driver,
+    /// A file or folder cannot be read, or holds no picture.
+    Unreadable,
+    /// The program ended by itself.
+    Ended,
+    /// The process could not be killed.
+    Unkillable,
+}
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It often heals by itself.
+    Soon,
+    /// Somebody has to do something first.
+    Later,
+}
+
+/// What went wrong, what the program said, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: Kind,
+    /// The program's own words, or the path at fault.
+    pub detail: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+
+    /// Whether trying again can help.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self.kind {
+            Kind::NoMemory
+            | Kind::TimedOut
+            | Kind::Driver
+            | Kind::Ended
+            | Kind::Busy
+            | Kind::NoCamera => Retry::Soon,
+            _ => Retry::Later,
+        }
+    }
+
+    /// The sentence for the person in front of the screen: no paths, no program's words.
+    #[must_use]
+    pub fn sentence(&self) -> &'static str {
+        match self.kind {
+            Kind::ProgramMissing => "The camera program is not installed.",
+            Kind::ProgramUnusable => "The camera program cannot be run.",
+            Kind::NoCamera => "No camera was found.",
+            Kind::NoSuchCamera => "This camera was not found; others may be there.",
+            Kind::NotSupported => "This machine has no camera connector.",
+            Kind::Busy => "Another program is using the camera.",
+            Kind::NoMemory => "There is not enough camera memory.",
+            Kind::NoPermission => "The server is not allowed to use the camera.",
+            Kind::NoEncoder => "The video encoder is missing.",
+            Kind::BadOption => "The camera program refused its settings.",
+            Kind::LegacyStack => "The old camera system is switched on.",
+            Kind::TimedOut => "The camera stopped sending pictures.",
+            Kind::Driver => "The camera does not answer.",
+            Kind::Unreadable => "The file with the pictures cannot be read.",
+            Kind::Ended => "The camera program ended.",
+            Kind::Unkillable => "The camera program hangs.",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self.kind {
+            Kind::ProgramMissing => {
+                "install it (apt install rpicam-apps-lite, or ffmpeg) or set `program` to its path"
+            }
+            Kind::ProgramUnusable => "check that `program` names an executable file",
+            Kind::NoCamera => {
+                "check the ribbon cable at both ends with the power off, and `camera_auto_detect=1`"
+            }
+            Kind::NoSuchCamera => "run `rpicam-vid --list-cameras` and set the index in `source`",
+            Kind::NotSupported => "use a USB camera or another source",
+            Kind::Busy => "stop the other program: `fuser -v /dev/media* /dev/video*` names it",
+            Kind::NoMemory => "choose a smaller size, or raise the CMA memory, or reboot",
+            Kind::NoPermission => "add the server's user to the group `video`",
+            Kind::NoEncoder => {
+                "use source `rpicam`, or install rpicam-apps instead of rpicam-apps-lite"
+            }
+            Kind::BadOption => "check the camera's size, rate and quality, and update rpicam-apps",
+            Kind::LegacyStack => "switch the legacy camera off in raspi-config and reboot",
+            Kind::TimedOut => {
+                "check the ribbon cable and the power supply (`vcgencmd get_throttled`)"
+            }
+            Kind::Driver => "check the ribbon cable and the power supply, then reboot",
+            Kind::Unreadable => "check the path and its permissions",
+            Kind::Ended => "look at the camera program's own words",
+            Kind::Unkillable => "reboot: the kernel holds the camera",
+        }
+    }
+
+    /// Reads the program's own words, newest last, and how it ended.
+    pub(crate) fn classify(program: &str, lines: &[String], status: Option<ExitStatus>) -> Self {
+        let known = lines
+            .iter()
+            .rev()
+            .find_map(|line| Some((kind_of(line)?, line)));
+        if let Some((kind, line)) = known {
+            return Self::new(kind, format!("{program}: {}", tidy(line)));
+        }
+        let end = match status.map(|s| (s.code(), s.signal())) {
+            Some((Some(code), _)) => format!("ended with code {code}"),
+            Some((None, Some(signal))) => format!("was ended by signal {signal}"),
+            _ => "closed its output".to_owned(),
+        };
+        let last = lines
+            .iter()
+            .rev()
+            .find(|l| l.contains("ERROR") || l.contains("rror"))
+            .or(lines.last());
+        let words = last.map(|l| format!(": {}", tidy(l))).unwrap_or_default();
+        Self::new(Kind::Ended, format!("{program} {end}{words}"))
+    }
+
+    /// A program could not be started.
+    pub(crate) fn spawn(program: &str, error: &io::Error) -> Self {
+        let kind = if error.kind() == io::ErrorKind::NotFound {
+            Kind::ProgramMissing
+        } else {
+            Kind::ProgramUnusable
+        };
+        Self::new(kind, format!("{program}: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({})",
+            self.sentence().trim_end_matches('.'),
+            self.detail
+        )
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Line fragments and what they mean, the more telling ones first.
+const TEXTS: &[(&str, Kind)] = &[
+    ("no cameras available", Kind::NoCamera),
+    ("selected camera is not available", Kind::NoSuchCamera),
+    ("camera manager failed to start", Kind::NotSupported),
+    (
+        "only supports the Raspberry Pi platforms",
+        Kind::NotSupported,
+    ),
+    ("Pipeline handler in use by another process", Kind::Busy),
+    ("failed to acquire camera", Kind::Busy),
+    ("Device or resource busy", Kind::Busy),
+    ("failed to allocate capture buffers", Kind::NoMemory),
+    ("dmaHeap allocation failure", Kind::NoMemory),
+    ("Could not open any dmaHeap device", Kind::NoPermission),
+    ("Permission denied", Kind::NoPermission),
+    ("legacy camera stack", Kind::LegacyStack),
+    ("Unable to find an appropriate H.264 codec", Kind::NoEncoder),
+    ("cannot allocate output context", Kind::NoEncoder),
+    ("Unknown encoder", Kind::NoEncoder),
+    ("unrecognised option", Kind::BadOption),
+    ("unrecognised codec", Kind::BadOption),
+    ("is invalid", Kind::BadOption),
+    ("cannot be specified more than once", Kind::BadOption),
+    ("Unrecognized option", Kind::BadOption),
+    ("Camera frontend has timed out", Kind::TimedOut),
+    ("Device timeout detected", Kind::TimedOut),
+    ("failed to open V4L2 H264 encoder", Kind::Driver),
+    ("failed to start camera", Kind::Driver),
+    ("failed to queue request", Kind::Driver),
+    ("Remote I/O error", Kind::Driver),
+    ("No such device", Kind::NoCamera),
+    ("No such file or directory", Kind::Unreadable),
+    ("Invalid data found", Kind::Unreadable),
+];
+
+/// What one line of a program's stderr means, if it is known.
+pub(crate) fn kind_of(line: &str) -> Option<Kind> {
+    // The other camera of the board streams: a harmless line of the same words.
+    if line.contains("Unable to set controls: Device or resource busy") {
+        return None;
+    }
+    TEXTS
+        .iter()
+        .find(|(text, _)| line.contains(text))
+        .map(|(_, kind)| *kind)
+}
+
+/// `ERROR: *** text ***` is `text`; a line must not fill the log.
+fn tidy(line: &str) -> String {
+    let text = line
+        .trim()
+        .trim_start_matches("ERROR:")
+        .trim()
+        .trim_matches('*')
+        .trim();
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(lines: &[&str], code: i32, kind: Kind, detail: &str) {
+        let lines: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
+        let failure =
+            Failure::classify("rpicam-vid", &lines, Some(ExitStatus::from_raw(code << 8)));
+        assert_eq!((failure.kind, failure.detail.as_str()), (kind, detail));
+    }
+
+    #[test]
+    fn stderr_becomes_something_to_act_on() {
+        check(
+            &[
+                "[0:00:01] [12]  INFO Camera camera_manager.cpp:326",
+                "ERROR: *** no cameras available ***",
+            ],
+            255,
+            Kind::NoCamera,
+            "rpicam-vid: no cameras available",
+        );
+        check(
+            &[
+                "Pipeline handler in use by another process",
+                "ERROR: *** failed to acquire camera /base/imx708 ***",
+            ],
+            255,
+            Kind::Busy,
+            "rpicam-vid: failed to acquire camera /base/imx708",
+        );
+        check(
+            &["ERROR: *** unrecognised option '--flush' ***"],
+            255,
+            Kind::BadOption,
+            "rpicam-vid: unrecognised option '--flush'",
+        );
+        check(
+            &["'imx708': Unable to set controls: Device or resource busy"],
+            0,
+            Kind::Ended,
+            {
+                "rpicam-vid ended with code 0: 'imx708': Unable to set controls: Device or resource busy"
+            },
+        );
+        check(&[], 3, Kind::Ended, "rpicam-vid ended with code 3");
+        let killed = Failure::classify("x", &[], Some(ExitStatus::from_raw(6)));
+        assert_eq!(killed.detail, "x was ended by signal 6");
+    }
+
+    #[test]
+    fn a_long_or_dirty_line_is_tamed() {
+        let failure = Failure::classify(
+            "x",
+            &[format!("\u{1b}[31merror {}", "a".repeat(10_000))],
+            None,
+        );
+        assert!(failure.detail.len() < 300 && !failure.detail.contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,209 @@
+//! The camera on the board, through rpicam-vid (libcamera-vid before 2023).
+
+use std::{collections::BTreeSet, path::PathBuf, process::Stdio, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{Failure, Kind, Run, Settings, Sink, Source, chain::Chain, child::Child, program};
+
+/// The program's names, newest first.
+pub(crate) const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
+
+/// Older programs do without these.
+const DISPENSABLE: [&str; 4] = ["--flush", "--inline", "--quality", "--libav-format"];
+
+/// MJPEG straight from rpicam-vid.
+#[derive(Debug)]
+pub(crate) struct Rpicam {
+    index: Option<u8>,
+    settings: Settings,
+    /// Options that this machine's program does not know.
+    unknown: BTreeSet<&'static str>,
+}
+
+impl Rpicam {
+    pub(crate) fn new(index: Option<u8>, settings: Settings) -> Self {
+        Self {
+            index,
+            settings,
+            unknown: BTreeSet::new(),
+        }
+    }
+
+    async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
+        loop {
+            let program = find(&self.settings)?;
+            let args = arguments(&self.settings, self.index, Output::Mjpeg, &self.unknown);
+            let camera = Child::spawn(&program, &args, Stdio::null())
+                .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
+            let result = Chain::new(camera)
+                .run(sink, self.settings.max_frame_bytes, stop)
+                .await;
+            match result {
+                Err(failure)
+                    if !stop.is_cancelled() && forget_option(&failure, &mut self.unknown) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Source for Rpicam {
+    fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
+        Box::pin(Self::run(self, sink, stop))
+    }
+}
+
+/// The program from the configuration, or the one that is installed.
+pub(crate) fn find(settings: &Settings) -> Result<PathBuf, Failure> {
+    settings
+        .program
+        .clone()
+        .or_else(|| program::find(&PROGRAMS))
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::ProgramMissing,
+                "neither rpicam-vid nor libcamera-vid is in the path",
+            )
+        })
+}
+
+/// An older program says which option it does not know; one more try without it. True if there is something to try.
+pub(crate) fn forget_option(failure: &Failure, unknown: &mut BTreeSet<&'static str>) -> bool {
+    if failure.kind != Kind::BadOption || !failure.detail.contains("unrecognised option") {
+        return false;
+    }
+    let Some(option) = DISPENSABLE
+        .iter()
+        .find(|option| failure.detail.contains(&format!("'{option}'")))
+    else {
+        return false;
+    };
+    warn!(
+        option,
+        "the camera program does not know this option: trying without it"
+    );
+    unknown.insert(option)
+}
+
+/// What rpicam-vid is to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// JPEGs, one after the other.
+    Mjpeg,
+    /// An H.264 byte stream.
+    H264,
+}
+
+/// The argument vector. Flags stand before an option with a value: the word behind a flag is taken as its value.
+pub(crate) fn arguments(
+    settings: &Settings,
+    index: Option<u8>,
+    output: Output,
+    unknown: &BTreeSet<&'static str>,
+) -> Vec<String> {
+    let mut args: Vec<String> = Vec::new();
+    let mut add = |option: &'static str, value: Option<String>| {
+        if !unknown.contains(option) {
+            args.push(option.to_owned());
+            args.extend(value);
+        }
+    };
+    add("-t", Some("0".to_owned()));
+    add("-n", None);
+    // Without it the end of every picture waits inside the program for the next one.
+    add("--flush", None);
+    match output {
+        Output::Mjpeg => add("--codec", Some("mjpeg".to_owned())),
+        Output::H264 => {
+            add("--codec", Some("h264".to_owned()));
+            // Boards without a hardware encoder need to be told the container.
+            add("--libav-format", Some("h264".to_owned()));
+        }
+    }
+    add("--inline", None);
+    add("--width", Some(settings.width_px.to_string()));
+    add("--height", Some(settings.height_px.to_string()));
+    add("--framerate", Some(settings.framerate.to_string()));
+    if output == Output::Mjpeg {
+        add("--quality", Some(settings.quality.to_string()));
+    }
+    if let Some(index) = index {
+        add("--camera", Some(index.to_string()));
+    }
+    add("-o", Some("-".to_owned()));
+    args
+}
+
+/// Whether the program sees a camera. A program that does not answer in time may still work: then yes.
+pub(crate) async fn sees_a_camera(settings: &Settings) -> bool {
+    let Ok(program) = find(settings) else {
+        return false;
+    };
+    let mut command = Command::new(&program);
+    command
+        .arg("--list-cameras")
+        .stdin(Stdio::null())
+        .env("LC_ALL", "C")
+        .kill_on_drop(true);
+    match timeout(Duration::from_secs(5), command.output()).await {
+        Ok(Ok(output)) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            output.status.success()
+                && text.contains(" : ")
+                && !text.contains("No cameras available")
+        }
+        Ok(Err(_)) => false,
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SourceSpec;
+
+    fn settings() -> Settings {
+        Settings {
+            name: "Door".into(),
+            spec: SourceSpec::Rpicam { index: None },
+            program: None,
+            width_px: 640,
+            height_px: 480,
+            framerate: 20.0,
+            quality: 85,
+            max_frame_bytes: 8 << 20,
+        }
+    }
+
+    #[test]
+    fn arguments_are_a_fixed_vector() {
+        let none = BTreeSet::new();
+        assert_eq!(
+            arguments(&settings(), None, Output::Mjpeg, &none).join(" "),
+            "-t 0 -n --flush --codec mjpeg --inline --width 640 --height 480 --framerate 20 --quality 85 -o -"
+        );
+        assert_eq!(
+            arguments(&settings(), Some(1), Output::H264, &none).join(" "),
+            "-t 0 -n --flush --codec h264 --libav-format h264 --inline --width 640 --height 480 --framerate 20 --camera 1 -o -"
+        );
+    }
+
+    #[test]
+    fn an_unknown_option_is_left_out_once() {
+        let mut unknown = BTreeSet::new();
+        let failure = Failure::new(Kind::BadOption, "rpicam-vid: unrecognised option '--flush'");
+        assert!(forget_option(&failure, &mut unknown));
+        assert!(
+            !arguments(&settings(), None, Output::Mjpeg, &unknown).contains(&"--flush".to_owned())
+        );
+        assert!(
+            !forget_option(&failure, &mut unknown),
+            "never a second time"
+        );
+        let needed = Failure::new(Kind::BadOption, "rpicam-vid: unrecognised option '--width'");
+        assert!(!forget_option(&needed, &mut unknown));
+    }
+}

@@ -1,0 +1,156 @@
+//! The words of the `source` key.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// What a camera's pictures come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// The first of: a camera on the board, a USB camera, the test pattern.
+    Auto,
+    /// A camera on the board through rpicam-vid, by its place in `--list-cameras`.
+    Rpicam {
+        /// `None` is the first one.
+        index: Option<u8>,
+    },
+    /// The same, taken as H.264 and turned into JPEG by ffmpeg.
+    RpicamThroughFfmpeg,
+    /// A USB camera.
+    V4l2 {
+        /// `/dev/videoN` or a link to one.
+        device: PathBuf,
+    },
+    /// A file or a folder, again and again.
+    File {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A drawn picture.
+    Test,
+}
+
+/// The text names no source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSource {
+    /// Not one of the known words.
+    #[error(
+        "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `ffmpeg`, `v4l2:/dev/videoN`, `file:PATH` or `test`"
+    )]
+    Unknown(String),
+    /// Known, but this version cannot do it.
+    #[error("source `{0}` needs a later version: this one has no network cameras")]
+    NotYet(String),
+    /// Not a device.
+    #[error("`{0}` is no video device: expected a path like `/dev/video0` or `/dev/v4l/by-id/…`")]
+    Device(String),
+    /// Not a number.
+    #[error("`{0}` is no camera index: expected `rpicam:0` to `rpicam:9`")]
+    Index(String),
+    /// Nothing behind `file:`.
+    #[error("`file:` needs a path behind it")]
+    NoPath,
+}
+
+impl FromStr for SourceSpec {
+    type Err = InvalidSource;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSource> {
+        let (kind, rest) = text
+            .split_once(':')
+            .map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        match (kind, rest) {
+            ("auto", None) => Ok(Self::Auto),
+            ("test", None) => Ok(Self::Test),
+            ("ffmpeg", None) => Ok(Self::RpicamThroughFfmpeg),
+            ("rpicam", None) => Ok(Self::Rpicam { index: None }),
+            ("rpicam", Some(index)) => match index.parse() {
+                Ok(index @ 0..=9) => Ok(Self::Rpicam { index: Some(index) }),
+                _ => Err(InvalidSource::Index(index.to_owned())),
+            },
+            ("file", None | Some("")) => Err(InvalidSource::NoPath),
+            ("file", Some(path)) => {
+                // `file:///clips/a.mjpeg` is what people copy from elsewhere.
+                let path = path
+                    .strip_prefix("//")
+                    .filter(|p| p.starts_with('/'))
+                    .unwrap_or(path);
+                Ok(Self::File { path: path.into() })
+            }
+            ("v4l2", Some(device)) => {
+                let plain = !device.contains("..") && !device.contains('\0');
+                if plain && (device.starts_with("/dev/video") || device.starts_with("/dev/v4l/")) {
+                    Ok(Self::V4l2 {
+                        device: device.into(),
+                    })
+                } else {
+                    Err(InvalidSource::Device(device.to_owned()))
+                }
+            }
+            // The rest of such an address may be a password.
+            ("rtsp" | "rtsps" | "http" | "https", Some(_)) => {
+                Err(InvalidSource::NotYet(format!("{kind}:…")))
+            }
+            _ => Err(InvalidSource::Unknown(kind.chars().take(80).collect())),
+        }
+    }
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Rpicam { index: None } => f.write_str("rpicam"),
+            Self::Rpicam { index: Some(index) } => write!(f, "rpicam:{index}"),
+            Self::RpicamThroughFfmpeg => f.write_str("ffmpeg"),
+            Self::V4l2 { device } => write!(f, "v4l2:{}", device.display()),
+            Self::File { path } => write!(f, "file:{}", path.display()),
+            Self::Test => f.write_str("test"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_words_come_back_as_written() {
+        for text in [
+            "auto",
+            "test",
+            "ffmpeg",
+            "rpicam",
+            "rpicam:1",
+            "v4l2:/dev/video0",
+            "file:clips/a.mjpeg",
+        ] {
+            assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "file:///a b.mjpeg"
+                .parse::<SourceSpec>()
+                .unwrap()
+                .to_string(),
+            "file:/a b.mjpeg"
+        );
+    }
+
+    #[test]
+    fn others_are_refused_with_a_reason() {
+        for (text, want) in [
+            ("tset", "unknown source `tset`"),
+            ("command:rm", "unknown source `command`"),
+            ("file:", "needs a path"),
+            ("rpicam:x", "no camera index"),
+            ("v4l2:/etc/passwd", "no video device"),
+            ("v4l2:/dev/video0/../sda", "no video device"),
+        ] {
+            let error = text.parse::<SourceSpec>().unwrap_err().to_string();
+            assert!(error.contains(want), "{text}: {error}");
+        }
+        let error = "rtsp://user:secret@10.0.0.2/1"
+            .parse::<SourceSpec>()
+            .unwrap_err()
+            .to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

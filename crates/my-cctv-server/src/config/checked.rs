@@ -1,0 +1,345 @@
+//! What the configuration means. After this, nothing is checked again.
+
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+
+use camera::SourceSpec;
+use hub::CameraId;
+use pipeline::Times;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    ConfigError,
+    raw::{LogFormat, RawCamera, RawConfig, RawServer},
+};
+
+/// Everything the server is told.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where it was read from, for messages.
+    pub(crate) origin: String,
+    pub(crate) serve: serve::Config,
+    pub(crate) cameras: Vec<CameraConfig>,
+    pub(crate) log_filter: EnvFilter,
+    pub(crate) log_format: LogFormat,
+    /// Login was switched off in so many words.
+    pub(crate) open_on_purpose: bool,
+}
+
+/// One camera.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CameraConfig {
+    pub(crate) id: CameraId,
+    pub(crate) settings: camera::Settings,
+    pub(crate) times: Times,
+}
+
+impl Config {
+    pub(crate) fn check(raw: RawConfig, origin: String) -> Result<Self, ConfigError> {
+        let at = |key: &str, problem: String| ConfigError(format!("{origin}: `{key}`: {problem}"));
+        // Nobody who asked for a lock must find the door open.
+        if raw.auth.enabled == Some(true) {
+            let problem = "this version has no login yet; set it to false, and keep the port away from strangers";
+            return Err(at("auth.enabled", problem.to_owned()));
+        }
+        if raw.server.tls.enabled {
+            let problem = "this version has no TLS yet; put a reverse proxy in front";
+            return Err(at("server.tls.enabled", problem.to_owned()));
+        }
+        let log_filter = EnvFilter::try_new(&raw.log.level)
+            .map_err(|error| at("log.level", error.to_string()))?;
+        let serve = check_server(&raw.server)
+            .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
+        let list = if raw.camera.is_empty() {
+            vec![RawCamera::default()]
+        } else {
+            raw.camera
+        };
+        let mut cameras: Vec<CameraConfig> = Vec::new();
+        for (index, raw) in list.into_iter().enumerate() {
+            let name = raw
+                .id
+                .clone()
+                .unwrap_or_else(|| format!("number {}", index + 1));
+            let camera = check_camera(raw, index).map_err(|(key, problem)| {
+                ConfigError(format!("{origin}: camera {name}: `{key}`: {problem}"))
+            })?;
+            if cameras.iter().any(|other| other.id == camera.id) {
+                return Err(ConfigError(format!(
+                    "{origin}: two cameras have the id `{}`",
+                    camera.id
+                )));
+            }
+            cameras.push(camera);
+        }
+        one_source_each(&cameras).map_err(|problem| ConfigError(format!("{origin}: {problem}")))?;
+        let open_on_purpose = raw.auth.enabled == Some(false);
+        Ok(Self {
+            origin,
+            serve,
+            cameras,
+            log_filter,
+            log_format: raw.log.format,
+            open_on_purpose,
+        })
+    }
+
+    /// The configuration in words, for `check`.
+    pub(crate) fn explain(&self) -> String {
+        let serve = &self.serve;
+        let mut text = format!("configuration: {} — no errors\n", self.origin);
+        let mut line = |label: &str, value: String| {
+            let _ = writeln!(text, "{label:<12} {value}");
+        };
+        line(
+            "listen",
+            format!(
+                "{} port {}, below {}",
+                serve.listen, serve.port, serve.base_path
+            ),
+        );
+        line("viewers", format!("at most {}", serve.max_viewers));
+        line(
+            "login",
+            "none in this version: whoever reaches the port sees the pictures".to_owned(),
+        );
+        for CameraConfig {
+            id,
+            settings,
+            times,
+        } in &self.cameras
+        {
+            let camera::Settings {
+                name,
+                spec,
+                width_px,
+                height_px,
+                framerate,
+                quality,
+                ..
+            } = settings;
+            line(
+                "camera",
+                format!(
+                    "{id}: “{name}” from {spec}, {width_px}x{height_px} at {framerate}/s, quality {quality}, \
+                 off {} s after the last viewer",
+                    times.linger.as_secs_f32()
+                ),
+            );
+        }
+        text
+    }
+}
+
+type Problem = (&'static str, String);
+
+fn seconds(key: &'static str, value: f32, least: f32, most: f32) -> Result<Duration, Problem> {
+    if value.is_finite() && (least..=most).contains(&value) {
+        Ok(Duration::from_secs_f32(value))
+    } else {
+        Err((
+            key,
+            format!("{value} is out of range: {least} to {most} seconds"),
+        ))
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Display + Copy>(
+    key: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<T, Problem> {
+    if least <= value && value <= most {
+        Ok(value)
+    } else {
+        Err((key, format!("{value} is out of range: {least} to {most}")))
+    }
+}
+
+fn check_server(raw: &RawServer) -> Result<serve::Config, Problem> {
+    let max_viewers = within("max_viewers", raw.max_viewers, 1, 100_000)?;
+    // Beside the streams: pages, their files, the API, and those who are being refused.
+    let max_connections = raw.max_connections.unwrap_or(max_viewers + 256);
+    Ok(serve::Config {
+        listen: raw.listen,
+        port: raw.port,
+        base_path: base_path(&raw.base_path)?,
+        max_viewers,
+        viewer_timeout: Duration::from_secs(within(
+            "viewer_timeout_s",
+            raw.viewer_timeout_s,
+            1,
+            3600,
+        )?),
+        head_timeout: Duration::from_secs(within("head_timeout_s", raw.head_timeout_s, 1, 3600)?),
+        max_connections: within("max_connections", max_connections, max_viewers, 1_000_000)?,
+        snapshot_timeout: Duration::from_secs(within(
+            "snapshot_timeout_s",
+            raw.snapshot_timeout_s,
+            1,
+            600,
+        )?),
+    })
+}
+
+/// `/` or `/webcam`: with a slash in front and none behind.
+fn base_path(text: &str) -> Result<String, Problem> {
+    let path = format!("/{}", text.trim_matches('/'));
+    let allowed =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~');
+    if path.bytes().all(allowed)
+        && !path.contains("//")
+        && !path.split('/').any(|part| part == "..")
+    {
+        Ok(path)
+    } else {
+        Err((
+            "base_path",
+            format!("`{text}` is no path: expected something like `/webcam`"),
+        ))
+    }
+}
+
+fn check_camera(raw: RawCamera, index: usize) -> Result<CameraConfig, Problem> {
+    let id = raw.id.unwrap_or_else(|| {
+        if index == 0 {
+            "main".to_owned()
+        } else {
+            format!("camera{}", index + 1)
+        }
+    });
+    let id: CameraId = id
+        .parse()
+        .map_err(|error: hub::InvalidCameraId| ("id", error.to_string()))?;
+    let spec: SourceSpec = raw
+        .source
+        .parse()
+        .map_err(|error: camera::InvalidSource| ("source", error.to_string()))?;
+    if raw
+        .program
+        .as_ref()
+        .is_some_and(|program| !program.is_file())
+    {
+        let program = raw.program.unwrap_or_default();
+        return Err(("program", format!("there is no file {}", program.display())));
+    }
+    let name = raw.name.unwrap_or_else(|| id.to_string());
+    let settings = camera::Settings {
+        name: name.chars().filter(|c| !c.is_control()).take(100).collect(),
+        spec,
+        program: raw.program,
+        width_px: within("width", raw.width, 16, 4096)?,
+        height_px: within("height", raw.height, 16, 4096)?,
+        framerate: within("framerate", raw.framerate, 0.1, 240.0)?,
+        quality: within("quality", raw.quality, 1, 100)?,
+        max_frame_bytes: within("max_frame_bytes", raw.max_frame_bytes, 1024, 256 << 20)?,
+    };
+    let times = Times {
+        linger: seconds("linger_s", raw.linger_s, 0.0, 86_400.0)?,
+        no_frame: seconds("no_frame_timeout_s", raw.no_frame_timeout_s, 0.5, 3600.0)?,
+        first_frame: seconds(
+            "first_frame_timeout_s",
+            raw.first_frame_timeout_s,
+            1.0,
+            3600.0,
+        )?,
+    };
+    Ok(CameraConfig {
+        id,
+        settings,
+        times,
+    })
+}
+
+/// Two processes cannot share one camera; say so now and not by a camera that is always busy.
+fn one_source_each(cameras: &[CameraConfig]) -> Result<(), String> {
+    let mut taken = BTreeSet::new();
+    for CameraConfig { id, settings, .. } in cameras {
+        let device = match &settings.spec {
+            SourceSpec::Auto
+            | SourceSpec::RpicamThroughFfmpeg
+            | SourceSpec::Rpicam { index: None } => "rpicam:0".to_owned(),
+            spec @ (SourceSpec::Rpicam { .. } | SourceSpec::V4l2 { .. }) => spec.to_string(),
+            SourceSpec::File { .. } | SourceSpec::Test => continue,
+        };
+        // A program of one's own may well be another camera.
+        if !taken.insert((device, settings.program.clone())) {
+            return Err(format!(
+                "camera {id}: `source`: another camera uses {} already",
+                settings.spec
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, want: &str) {
+        let raw: RawConfig = toml::from_str(text).unwrap();
+        let error = Config::check(raw, "f".to_owned())
+            .expect_err("must not be accepted")
+            .to_string();
+        assert!(error.contains(want), "`{error}` does not say `{want}`");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        check(
+            "[auth]\nenabled = true",
+            "`auth.enabled`: this version has no login",
+        );
+        check("[server.tls]\nenabled = true", "`server.tls.enabled`");
+        check(
+            "[server]\nmax_viewers = 0",
+            "`server.max_viewers`: 0 is out of range",
+        );
+        check("[server]\nbase_path = \"/a/../b\"", "`server.base_path`");
+        check("[server]\nbase_path = \"/a?b\"", "`server.base_path`");
+        check("[[camera]]\nid = \"A\"", "camera A: `id`");
+        check(
+            "[[camera]]\nsource = \"tset\"",
+            "camera number 1: `source`: unknown source `tset`",
+        );
+        check(
+            "[[camera]]\nid = \"door\"\nwidth = 9",
+            "camera door: `width`: 9 is out of range: 16 to 4096",
+        );
+        check("[[camera]]\nframerate = nan", "`framerate`");
+        check("[[camera]]\nlinger_s = -1.0", "`linger_s`");
+        check(
+            "[[camera]]\nprogram = \"/no/such/file\"",
+            "`program`: there is no file",
+        );
+        check(
+            "[[camera]]\n[[camera]]\nid = \"main\"",
+            "two cameras have the id `main`",
+        );
+        check(
+            "[[camera]]\n[[camera]]\nsource = \"rpicam\"",
+            "another camera uses rpicam already",
+        );
+        check("[log]\nlevel = \"a=b=c\"", "`log.level`");
+    }
+
+    #[test]
+    fn nothing_written_is_a_working_server() {
+        let config = Config::check(RawConfig::default(), "f".to_owned()).unwrap();
+        assert_eq!(
+            (
+                config.serve.port,
+                config.serve.max_viewers,
+                config.cameras.len()
+            ),
+            (3000, 15, 1)
+        );
+        assert_eq!(config.serve.base_path, "/");
+        assert!(
+            config
+                .explain()
+                .contains("main: “main” from auto, 640x480 at 20/s")
+        );
+    }
+}

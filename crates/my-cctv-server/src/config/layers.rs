@@ -1,0 +1,397 @@
+//! Flags over environment over file over defaults.
+//!
+//! Each layer is checked by itself before they are put together, so that an error names the place where it was written:
+//! the line of the file, the variable, the flag.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize as _;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, raw::RawConfig};
+use crate::args::Options;
+
+/// Looked for in this order when no file is named.
+const FILES: [&str; 2] = ["config.toml", "/etc/my-cctv-server/config.toml"];
+
+/// The old server's variables and the keys they set.
+const OLD_NAMES: [(&str, &str); 7] = [
+    ("PORT", "server.port"),
+    ("MAX_CLIENTS", "server.max_viewers"),
+    ("CAM_WIDTH", "camera.width"),
+    ("CAM_HEIGHT", "camera.height"),
+    ("CAM_FPS", "camera.framerate"),
+    ("ENABLE_AUTH", "auth.enabled"),
+    ("ENABLE_HTTPS", "server.tls.enabled"),
+];
+
+/// Reads and checks everything.
+pub(crate) fn load(options: &Options) -> Result<Config, ConfigError> {
+    let vars = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let file = match &options.config {
+        Some(path) => Some(path.clone()),
+        None => FILES.iter().map(PathBuf::from).find(|path| path.exists()),
+    };
+    let text = file
+        .map(|path| read(&path).map(|text| (path, text)))
+        .transpose()?;
+    let mut assignments = from_env(vars.collect())?;
+    assignments.extend(from_flags(options)?);
+    combine(text, assignments)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|error| {
+        let hint = if error.kind() == io::ErrorKind::InvalidData {
+            " (a configuration is UTF-8 text)"
+        } else {
+            ""
+        };
+        ConfigError(format!("{}: {error}{hint}", path.display()))
+    })
+}
+
+/// One value for one key, and where it was written.
+#[derive(Debug)]
+struct Assignment {
+    origin: String,
+    key: String,
+    value: Value,
+}
+
+fn combine(
+    file: Option<(PathBuf, String)>,
+    assignments: Vec<Assignment>,
+) -> Result<Config, ConfigError> {
+    let mut table = Table::new();
+    let mut origin = "the defaults".to_owned();
+    if let Some((path, text)) = file {
+        origin = path.display().to_string();
+        toml::from_str::<RawConfig>(&text).map_err(|error| in_file(&origin, &text, &error))?;
+        table = toml::from_str(&text).map_err(|error| in_file(&origin, &text, &error))?;
+    }
+    for Assignment { key, value, .. } in assignments {
+        assign(&mut table, &key, value);
+    }
+    let raw = RawConfig::deserialize(table)
+        .map_err(|error| ConfigError(format!("{origin}: {}", error.message())))?;
+    Config::check(raw, origin)
+}
+
+fn from_env(mut vars: Vec<(String, String)>) -> Result<Vec<Assignment>, ConfigError> {
+    vars.sort_unstable();
+    let mut found = Vec::new();
+    for (name, value) in vars {
+        // An empty variable is what compose files make of one that is not set.
+        if value.is_empty() {
+            continue;
+        }
+        if let Some((_, key)) = OLD_NAMES.iter().find(|(old, _)| *old == name) {
+            found.push(assignment(name, key, &value)?);
+        } else if let Some(path) = name
+            .strip_prefix("CCTV_")
+            .filter(|path| path.contains("__"))
+        {
+            let key = path.to_ascii_lowercase().replace("__", ".");
+            // `…_FILE` names a file with the value, unless the key itself ends so.
+            match key
+                .strip_suffix("_file")
+                .filter(|_| parse(&key, &value).is_err())
+            {
+                Some(key) => {
+                    let secret = read(Path::new(&value))
+                        .map_err(|error| ConfigError(format!("{name}: {error}")))?;
+                    found.push(assignment(
+                        name,
+                        key,
+                        secret.trim_end_matches(['\r', '\n']),
+                    )?);
+                }
+                None => found.push(assignment(name, &key, &value)?),
+            }
+        }
+    }
+    // The new names win over the old ones.
+    found.sort_by_key(|assignment| assignment.origin.starts_with("CCTV_"));
+    Ok(found)
+}
+
+fn from_flags(options: &Options) -> Result<Vec<Assignment>, ConfigError> {
+    let mut found = Vec::new();
+    for text in &options.set {
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| ConfigError(format!("--set {text}: expected KEY=VALUE")))?;
+        found.push(assignment(
+            format!("--set {key}"),
+            key.trim(),
+            value.trim(),
+        )?);
+    }
+    if let Some(port) = options.port {
+        found.push(assignment(
+            "--port".to_owned(),
+            "server.port",
+            &port.to_string(),
+        )?);
+    }
+    if let Some(listen) = options.listen {
+        found.push(assignment(
+            "--listen".to_owned(),
+            "server.listen",
+            &listen.to_string(),
+        )?);
+    }
+    Ok(found)
+}
+
+fn assignment(origin: String, key: &str, text: &str) -> Result<Assignment, ConfigError> {
+    match parse(key, text) {
+        Ok(value) => Ok(Assignment {
+            origin,
+            key: key.to_owned(),
+            value,
+        }),
+        Err(message) => Err(ConfigError(format!("{origin}: {message}"))),
+    }
+}
+
+/// Reads `text` as whatever type the key has: a TOML value, a yes or no in other words, or plain text.
+fn parse(key: &str, text: &str) -> Result<Value, String> {
+    let literal = toml::from_str::<Table>(&format!("x = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("x"));
+    let word = match text.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "on" | "true" => Some(Value::Boolean(true)),
+        "0" | "no" | "off" | "false" => Some(Value::Boolean(false)),
+        _ => None,
+    };
+    let mut first_error = None;
+    for value in [literal, word, Some(Value::String(text.to_owned()))]
+        .into_iter()
+        .flatten()
+    {
+        let mut table = Table::new();
+        assign(&mut table, key, value.clone());
+        match RawConfig::deserialize(table) {
+            Ok(_) => return Ok(value),
+            Err(error) => first_error.get_or_insert_with(|| explain(error.message())),
+        };
+    }
+    Err(first_error.unwrap_or_default())
+}
+
+/// Sets a dotted key. `camera.…` is the first camera's.
+fn assign(table: &mut Table, key: &str, value: Value) {
+    let mut here = table;
+    let mut path: Vec<&str> = key.split('.').collect();
+    let last = path.pop().unwrap_or_default();
+    for name in path {
+        let is_list = name == "camera";
+        let empty = if is_list {
+            Value::Array(vec![])
+        } else {
+            Value::Table(Table::new())
+        };
+        let mut next = here.entry(name).or_insert(empty);
+        if let Value::Array(list) = next {
+            if list.is_empty() {
+                list.push(Value::Table(Table::new()));
+            }
+            next = &mut list[0];
+        }
+        if !next.is_table() {
+            *next = Value::Table(Table::new());
+        }
+        let Value::Table(inner) = next else { return };
+        here = inner;
+    }
+    here.insert(last.to_owned(), value);
+}
+
+fn in_file(origin: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error
+        .span()
+        .map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let place = line
+        .map(|line| format!("{origin}:{line}"))
+        .unwrap_or_else(|| origin.to_owned());
+    ConfigError(format!("{place}: {}", explain(error.message())))
+}
+
+/// `unknown field` is a programmer's word; and the nearest known key is what the operator wants to hear first.
+fn explain(message: &str) -> String {
+    let message = message.trim().replace('\n', " ");
+    let Some(rest) = message.strip_prefix("unknown field ") else {
+        return message;
+    };
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let known: Vec<&str> = names.collect();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
+    let meant = nearest
+        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default();
+    format!(
+        "unknown key `{unknown}`{meant}; known here: {}",
+        known.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(
+        file: Option<&str>,
+        vars: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Result<Config, String> {
+        let file = file.map(|text| (PathBuf::from("config.toml"), text.to_owned()));
+        let vars = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let options = Options {
+            set: flags.iter().map(|f| (*f).to_owned()).collect(),
+            ..Options::default()
+        };
+        let mut assignments = from_env(vars).map_err(|e| e.to_string())?;
+        assignments.extend(from_flags(&options).map_err(|e| e.to_string())?);
+        combine(file, assignments).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_old_servers_variables_still_work() {
+        let vars = [
+            ("PORT", "8081"),
+            ("MAX_CLIENTS", "3"),
+            ("CAM_WIDTH", "1280"),
+            ("CAM_HEIGHT", "720"),
+            ("CAM_FPS", "12.5"),
+            ("ENABLE_AUTH", "false"),
+            ("ENABLE_HTTPS", "0"),
+            ("HOME", "/root"),
+            ("CCTV_TEST_MEDIA", "ignored: it has no section"),
+        ];
+        let config = load_with(None, &vars, &[]).unwrap();
+        assert_eq!((config.serve.port, config.serve.max_viewers), (8081, 3));
+        let camera = &config.cameras[0];
+        assert_eq!(
+            (camera.settings.width_px, camera.settings.height_px),
+            (1280, 720)
+        );
+        assert_eq!(camera.settings.framerate, 12.5);
+        assert_eq!((camera.id.as_str(), config.cameras.len()), ("main", 1));
+    }
+
+    #[test]
+    fn flags_over_environment_over_file_over_defaults() {
+        let file = "[server]\nport = 1\nmax_viewers = 2\nviewer_timeout_s = 3\n[[camera]]\nsource = \"test\"\n";
+        let vars = [
+            ("PORT", "10"),
+            ("CCTV_SERVER__PORT", "11"),
+            ("CCTV_SERVER__MAX_VIEWERS", "20"),
+        ];
+        let config = load_with(Some(file), &vars, &["server.port=100", "camera.name=007"]).unwrap();
+        assert_eq!((config.serve.port, config.serve.max_viewers), (100, 20));
+        assert_eq!(config.serve.viewer_timeout.as_secs(), 3);
+        assert_eq!(config.cameras[0].settings.spec, camera::SourceSpec::Test);
+        assert_eq!(
+            config.cameras[0].settings.name, "007",
+            "a number is text where text is wanted"
+        );
+        assert_eq!(load_with(Some(file), &vars, &[]).unwrap().serve.port, 11);
+    }
+
+    #[test]
+    fn an_empty_variable_is_none_and_a_file_may_hold_the_value() {
+        assert_eq!(
+            load_with(None, &[("PORT", "")], &[]).unwrap().serve.port,
+            3000
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("name");
+        fs::write(&path, "Back yard\n").unwrap();
+        let config = load_with(
+            None,
+            &[("CCTV_CAMERA__NAME_FILE", path.to_str().unwrap())],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(config.cameras[0].settings.name, "Back yard");
+    }
+
+    fn check(file: &str, vars: &[(&str, &str)], flags: &[&str], want: &[&str]) {
+        let error = load_with(Some(file), vars, flags).expect_err("must not be accepted");
+        for text in want {
+            assert!(error.contains(text), "`{error}` does not say `{text}`");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_nearest_key() {
+        check(
+            "[server]\nport = 1\nprot = 2\n",
+            &[],
+            &[],
+            &[
+                "config.toml:3:",
+                "unknown key `prot`",
+                "did you mean `port`?",
+            ],
+        );
+        check(
+            "[sever]\nport = 1\n",
+            &[],
+            &[],
+            &["config.toml:1:", "did you mean `server`?"],
+        );
+        check(
+            "[server]\nport = 70000\n",
+            &[],
+            &[],
+            &["config.toml:2:", "70000"],
+        );
+        check(
+            "[server]\nport = \"x\"\n",
+            &[],
+            &[],
+            &["config.toml:2:", "string", "u16"],
+        );
+        check("[server\n", &[], &[], &["config.toml:1:"]);
+        check(
+            "[[camera]]\nid='a'\n[[camera]]\nwith = 3\n",
+            &[],
+            &[],
+            &["config.toml:4:", "did you mean `width`?"],
+        );
+        check(
+            "",
+            &[("CCTV_SERVER__PROT", "1")],
+            &[],
+            &["CCTV_SERVER__PROT:", "did you mean `port`?"],
+        );
+        check("", &[("PORT", "many")], &[], &["PORT:", "many"]);
+        check(
+            "",
+            &[],
+            &["server.port"],
+            &["--set server.port: expected KEY=VALUE"],
+        );
+        check(
+            "",
+            &[],
+            &["camera.hight=3"],
+            &["--set camera.hight:", "did you mean `height`?"],
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The keys of the file, their types and their defaults.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawConfig {
+    pub(crate) server: RawServer,
+    pub(crate) auth: RawAuth,
+    pub(crate) log: RawLog,
+    pub(crate) camera: Vec<RawCamera>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawServer {
+    pub(crate) listen: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) base_path: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) max_viewers: usize,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) viewer_timeout_s: u64,
+    pub(crate) head_timeout_s: u64,
+    pub(crate) snapshot_timeout_s: u64,
+    pub(crate) tls: RawTls,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            listen: IpAddr::from([0_u16; 8]),
+            port: 3000,
+            base_path: "/".to_owned(),
+            data_dir: "data".into(),
+            max_viewers: 15,
+            max_connections: None,
+            viewer_timeout_s: 15,
+            head_timeout_s: 10,
+            snapshot_timeout_s: 10,
+            tls: RawTls::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawTls {
+    pub(crate) enabled: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawAuth {
+    pub(crate) enabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawLog {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Auto,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawCamera {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) source: String,
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) framerate: f32,
+    pub(crate) quality: u8,
+    pub(crate) linger_s: f32,
+    pub(crate) no_frame_timeout_s: f32,
+    pub(crate) first_frame_timeout_s: f32,
+    pub(crate) max_frame_bytes: usize,
+}
+
+impl Default for RawCamera {
+    fn default() -> Self {
+        Self {
+            id: None,
+            name: None,
+            source: "auto".to_owned(),
+            program: None,
+            width: 640,
+            height: 480,
+            framerate: 20.0,
+            quality: 85,
+            linger_s: 10.0,
+            no_frame_timeout_s: 5.0,
+            first_frame_timeout_s: 15.0,
+            max_frame_bytes: 8 << 20,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Wires everything together and runs it until it is told to stop.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use hub::{Hub, Stream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::{config::Config, logging};
+
+/// The server is gone within three seconds of being told.
+const FAREWELL: Duration = Duration::from_millis(2900);
+
+/// Runs the server.
+pub(crate) fn serve(config: Config) -> anyhow::Result<()> {
+    // One thread moves all pictures: handing a viewer to another one costs more than the write it is woken for.
+    // Whatever takes longer than a moment has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let result = runtime.block_on(run(config));
+    // A picture being drawn is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let Config {
+        origin,
+        serve,
+        cameras,
+        log_filter,
+        log_format,
+        open_on_purpose,
+    } = config;
+    logging::start(log_filter, log_format);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        configuration = origin,
+        "my-cctv-server starts"
+    );
+    raise_descriptor_limit();
+
+    let base_path = serve.base_path.clone();
+    let listening = bind(serve)?;
+    let address = listening.address().context("ask for the address")?;
+    let signals = Signals::new().context("listen for signals")?;
+
+    let hub = Arc::new(Hub::default());
+    let cameras: Vec<pipeline::Camera> = cameras
+        .into_iter()
+        .map(|camera| {
+            let settings = camera.settings;
+            let stream = Stream::new(
+                camera.id,
+                &*settings.name,
+                settings.spec.to_string(),
+                settings.framerate,
+            );
+            hub.add(stream.clone());
+            pipeline::Camera {
+                settings,
+                times: camera.times,
+                stream,
+            }
+        })
+        .collect();
+
+    info!(%address, cameras = cameras.len(), "listening");
+    let login = if open_on_purpose {
+        "login is off"
+    } else {
+        "this version has no login yet"
+    };
+    warn!("{login}: whoever reaches this port sees the pictures");
+    info!("open {}", link(address, &base_path));
+
+    let stop = CancellationToken::new();
+    let cameras = tokio::spawn(pipeline::run(cameras, stop.clone()));
+    let server = tokio::spawn(listening.serve(hub, stop.clone()));
+    signals.wait_and_arm().await;
+    stop.cancel();
+    let gone = timeout(FAREWELL, async { tokio::join!(server, cameras) }).await;
+    match gone {
+        Ok((server, cameras)) => {
+            if let Err(error) = server.and(cameras) {
+                error!(%error, "a part of the server broke down");
+            }
+            info!("stopped");
+        }
+        Err(_) => warn!("not everything ended in time: leaving all the same"),
+    }
+    Ok(())
+}
+
+/// Listens; where the system has no IPv6, on IPv4 alone.
+fn bind(config: serve::Config) -> anyhow::Result<serve::Listening> {
+    let wanted = SocketAddr::new(config.listen, config.port);
+    let result = match serve::bind(config.clone()) {
+        Err(error) if config.listen == IpAddr::from([0_u16; 8]) && is_without_ipv6(&error) => {
+            debug!(%error, "no IPv6 here");
+            serve::bind(serve::Config {
+                listen: Ipv4Addr::UNSPECIFIED.into(),
+                ..config
+            })
+        }
+        other => other,
+    };
+    result.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                ": another program has this port; stop it or choose another one with --port"
+            }
+            io::ErrorKind::PermissionDenied => {
+                ": ports below 1024 need CAP_NET_BIND_SERVICE; choose one above"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                ": this machine does not have this address; see `ip address`"
+            }
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("listen on {wanted}{advice}"))
+    })
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    let code = error
+        .raw_os_error()
+        .map(rustix::io::Errno::from_raw_os_error);
+    matches!(
+        code,
+        Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
+    )
+}
+
+/// The link to open: with the address that others on the network see, where there is one.
+fn link(address: SocketAddr, base_path: &str) -> String {
+    let host = if address.ip().is_unspecified() {
+        outward_address().unwrap_or(Ipv4Addr::LOCALHOST.into())
+    } else {
+        address.ip()
+    };
+    format!(
+        "http://{}{}",
+        SocketAddr::new(host, address.port()),
+        base_path
+    )
+}
+
+/// The address this machine would use towards the network. A UDP socket that is connected sends nothing.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+/// Every viewer is a descriptor, and the usual soft limit of 1024 is an old habit.
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: maximum,
+                maximum,
+            },
+        )
+    {
+        warn!(%error, current, "the limit of open files could not be raised");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Returns at the first signal; at the second one the process is gone at once, its camera programs with it.
+    async fn wait_and_arm(mut self) {
+        let signal = self.next().await;
+        info!(signal, "stopping");
+        tokio::spawn(async move {
+            let signal = self.next().await;
+            warn!(signal, "a second signal: leaving at once");
+            std::process::exit(1);
+        });
+    }
+}

@@ -1,0 +1,401 @@
+//! The JSON API: cameras, viewers, health.
+
+use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, Method, StatusCode},
+    response::{IntoResponse, Response},
+};
+use hub::{CameraState, Stream};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{live, page, problem::Problem, snapshot, state::App, viewers::Viewer, wire::Peer};
+
+/// A time as RFC 3339 in UTC, to the millisecond.
+fn rfc3339(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// One camera and how it is doing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CameraView {
+    /// Stable name for addresses.
+    #[schema(example = "main")]
+    id: String,
+    /// Name for people.
+    #[schema(example = "Front door")]
+    name: String,
+    /// Where its pictures come from.
+    #[schema(example = "rpicam")]
+    source: String,
+    /// What it is doing.
+    state: CameraStateView,
+    /// Why, and what that means, when something is wrong.
+    message: Option<String>,
+    /// Since when it is in this state.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    since: String,
+    /// Width of the newest picture in pixels.
+    width_px: Option<u16>,
+    /// Height of the newest picture in pixels.
+    height_px: Option<u16>,
+    /// Frames per second asked of the camera.
+    framerate: f32,
+    /// Age of the newest picture in milliseconds.
+    newest_frame_age_ms: Option<u64>,
+    /// Frames since the server started.
+    frames: u64,
+    /// Starts of the camera since the server started.
+    starts: u64,
+    /// Pictures from the camera that were broken or too large.
+    dropped_pictures: u64,
+    /// Bytes from the camera that belonged to no picture.
+    dropped_bytes: u64,
+    /// Viewers of this camera.
+    viewers: usize,
+    /// Where its live stream is, relative to the server's base path.
+    #[schema(example = "api/v1/cameras/main/stream")]
+    stream: String,
+    /// Where its newest picture is, relative to the server's base path.
+    #[schema(example = "api/v1/cameras/main/snapshot")]
+    snapshot: String,
+}
+
+/// What a camera is doing.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CameraStateView {
+    /// Off, because nobody needs it.
+    Idle,
+    /// Started; no frame yet.
+    Starting,
+    /// Frames arrive.
+    Live,
+    /// Runs, but its frames stopped coming.
+    Stalled,
+    /// Ended with an error, and will be tried again.
+    Failed,
+}
+
+impl From<CameraState> for CameraStateView {
+    fn from(state: CameraState) -> Self {
+        match state {
+            CameraState::Idle => Self::Idle,
+            CameraState::Starting => Self::Starting,
+            CameraState::Live => Self::Live,
+            CameraState::Stalled => Self::Stalled,
+            CameraState::Failed => Self::Failed,
+        }
+    }
+}
+
+impl CameraView {
+    fn of(stream: &Arc<Stream>, app: &App) -> Self {
+        let status = stream.status();
+        let counters = stream.counters();
+        // A placeholder has no age of its own to show.
+        let newest = stream.newest().filter(|frame| !frame.is_placeholder);
+        let size = newest.as_ref().and_then(|frame| frame.dimensions());
+        let id = stream.id();
+        Self {
+            id: id.to_string(),
+            name: stream.name().to_owned(),
+            source: stream.source().to_owned(),
+            state: status.state.into(),
+            message: status.message,
+            since: rfc3339(status.since),
+            width_px: size.map(|(width, _)| width),
+            height_px: size.map(|(_, height)| height),
+            framerate: stream.framerate(),
+            newest_frame_age_ms: newest
+                .map(|f| u64::try_from(f.arrived.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            frames: counters.frames,
+            starts: counters.starts,
+            dropped_pictures: counters.dropped_pictures,
+            dropped_bytes: counters.dropped_bytes,
+            viewers: app.viewers.count_of(id),
+            stream: format!("api/v1/cameras/{id}/stream"),
+            snapshot: format!("api/v1/cameras/{id}/snapshot"),
+        }
+    }
+}
+
+/// All cameras.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CameraList {
+    /// In the order of the configuration; the first one is what `/stream` shows.
+    cameras: Vec<CameraView>,
+    /// Viewers of all cameras.
+    viewers: usize,
+    /// Places for viewers.
+    max_viewers: usize,
+}
+
+/// All cameras and how they are doing.
+#[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras", responses((status = 200, body = CameraList)))]
+pub(crate) async fn cameras(State(app): State<App>) -> Json<CameraList> {
+    Json(CameraList {
+        cameras: app
+            .hub
+            .streams()
+            .iter()
+            .map(|stream| CameraView::of(stream, &app))
+            .collect(),
+        viewers: app.viewers.count(),
+        max_viewers: app.config.max_viewers,
+    })
+}
+
+/// One camera and how it is doing.
+#[utoipa::path(
+    get,
+    path = "/api/v1/cameras/{id}",
+    tag = "cameras",
+    params(("id" = String, Path, description = "Camera id")),
+    responses(
+        (status = 200, body = CameraView),
+        (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn camera(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<CameraView>, Problem> {
+    let stream = app.hub.get(&id).ok_or_else(Problem::no_such_camera)?;
+    Ok(Json(CameraView::of(&stream, &app)))
+}
+
+/// One open stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ViewerView {
+    /// Number of the viewer, never used again.
+    id: u64,
+    /// Address and port it connects from.
+    #[schema(example = "192.168.1.20:50412")]
+    address: String,
+    /// What its program calls itself.
+    user_agent: Option<String>,
+    /// Camera it watches.
+    #[schema(example = "main")]
+    camera: String,
+    /// Since when.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    connected_since: String,
+    /// Frames sent.
+    frames_sent: u64,
+    /// Frames it was too slow for.
+    frames_skipped: u64,
+    /// Bytes sent.
+    bytes: u64,
+    /// Frames per second, now.
+    rate: f64,
+}
+
+impl From<&Viewer> for ViewerView {
+    fn from(viewer: &Viewer) -> Self {
+        Self {
+            id: viewer.id,
+            address: viewer.address.to_string(),
+            user_agent: viewer.user_agent.clone(),
+            camera: viewer.camera.to_string(),
+            connected_since: rfc3339(viewer.since),
+            frames_sent: viewer.frames.load(Relaxed),
+            frames_skipped: viewer.skipped.load(Relaxed),
+            bytes: viewer.bytes.load(Relaxed),
+            rate: viewer.frames_per_second(),
+        }
+    }
+}
+
+/// Everybody who is watching.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ViewerList {
+    /// Oldest first.
+    viewers: Vec<ViewerView>,
+    /// Places for viewers.
+    max_viewers: usize,
+    /// Streams opened since the server started.
+    total: u64,
+    /// Streams refused since the server started, because it was full.
+    refused: u64,
+}
+
+/// Everybody who is watching.
+#[utoipa::path(get, path = "/api/v1/viewers", tag = "viewers", responses((status = 200, body = ViewerList)))]
+pub(crate) async fn viewers(State(app): State<App>) -> Json<ViewerList> {
+    let (total, refused) = app.viewers.totals();
+    Json(ViewerList {
+        viewers: app
+            .viewers
+            .list()
+            .iter()
+            .map(|viewer| ViewerView::from(&**viewer))
+            .collect(),
+        max_viewers: app.config.max_viewers,
+        total,
+        refused,
+    })
+}
+
+/// End one stream.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/viewers/{id}",
+    tag = "viewers",
+    params(("id" = u64, Path, description = "Number of the viewer")),
+    responses(
+        (status = 204, description = "The stream is being ended"),
+        (status = 404, description = "No such viewer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn end_viewer(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    match id.parse() {
+        Ok(id) if app.viewers.end(id) => Ok(StatusCode::NO_CONTENT),
+        _ => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "There is no viewer with this number.",
+        )),
+    }
+}
+
+/// How the server is doing, under the names of the server it replaces.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    /// `ok`, or `degraded` when a camera that is wanted gives no pictures.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Seconds since the server started.
+    uptime: f64,
+    /// Viewers now.
+    clients: usize,
+    /// A camera runs.
+    camera_active: bool,
+    /// Memory of the process.
+    memory: Memory,
+    /// Now.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    timestamp: String,
+    /// When the server started.
+    started: String,
+    /// Version of the server.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+}
+
+/// Memory of the process in bytes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Memory {
+    /// Resident set size; 0 where the system does not tell.
+    rss: u64,
+}
+
+/// How the server is doing.
+#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
+pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
+    let states: Vec<CameraState> = app
+        .hub
+        .streams()
+        .iter()
+        .map(|stream| stream.status().state)
+        .collect();
+    let is_ill = |state: &CameraState| matches!(state, CameraState::Stalled | CameraState::Failed);
+    Json(Health {
+        status: if states.iter().any(is_ill) {
+            "degraded"
+        } else {
+            "ok"
+        },
+        uptime: app.started.elapsed().as_secs_f64(),
+        clients: app.viewers.count(),
+        camera_active: states.iter().any(|state| *state != CameraState::Idle),
+        memory: Memory {
+            rss: resident_bytes(),
+        },
+        timestamp: rfc3339(SystemTime::now()),
+        started: rfc3339(app.started_at),
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// `VmRSS` of this process; one small read of a file that is no file.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
+    kib.and_then(|kib| kib.trim().parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
+}
+
+/// `?action=` of mjpg-streamer.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Action {
+    action: Option<String>,
+}
+
+/// The page, or what mjpg-streamer gives at this address: `?action=stream`, `?action=snapshot`.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "live",
+    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page")),
+    responses(
+        (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), (String = "multipart/x-mixed-replace"), (String = "image/jpeg"))),
+        (status = 400, description = "Unknown action", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn root(
+    State(app): State<App>,
+    axum::extract::Query(Action { action }): axum::extract::Query<Action>,
+    method: Method,
+    peer: Peer,
+    headers: HeaderMap,
+) -> Response {
+    let Some(action) = action else {
+        return page::index(&headers);
+    };
+    let Some(stream) = app.hub.first() else {
+        return Problem::no_such_camera().into_response();
+    };
+    // OctoPrint and others append a number or a time so that nothing is cached.
+    let action = action.split(['?', '&']).next().unwrap_or_default();
+    match action {
+        "stream" => live::open(
+            &app,
+            &stream,
+            &method,
+            peer,
+            live::StreamOptions::default(),
+            &headers,
+        ),
+        "snapshot" => snapshot::take(&stream, &method, app.config.snapshot_timeout).await,
+        _ => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "Known actions are `stream` and `snapshot`.",
+        )
+        .into_response(),
+    }
+}
+
+/// Any other address.
+pub(crate) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
+}
+
+/// A known address, but not with this method.
+pub(crate) async fn wrong_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This address does not take this method.",
+    )
+}

@@ -1,0 +1,24 @@
+//! What the server is told.
+
+use std::{net::IpAddr, time::Duration};
+
+/// Where to listen, and the limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Address to listen on; `::` takes IPv4 too.
+    pub listen: IpAddr,
+    /// Port; 0 lets the system choose.
+    pub port: u16,
+    /// Path in front of every route, `/` or like `/webcam`, without a slash at the end.
+    pub base_path: String,
+    /// Streams at the same time, over all cameras.
+    pub max_viewers: usize,
+    /// A viewer that takes nothing for so long is closed.
+    pub viewer_timeout: Duration,
+    /// A request head has to be there within this time, and an idle connection is cut after it.
+    pub head_timeout: Duration,
+    /// Connections at the same time, streams among them.
+    pub max_connections: usize,
+    /// How long a snapshot waits for a camera to start.
+    pub snapshot_timeout: Duration,
+}

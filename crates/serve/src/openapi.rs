@@ -1,0 +1,78 @@
+//! The routes, and the document that describes them: made in one place, so that neither can miss what the other has.
+
+use axum::{Router, http::header, response::IntoResponse as _, routing::get};
+use utoipa::{
+    OpenApi,
+    openapi::{InfoBuilder, LicenseBuilder, OpenApi as Document},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{api, live, page, snapshot, state::App};
+
+#[derive(OpenApi)]
+#[openapi(tags(
+    (name = "live", description = "Pictures"),
+    (name = "cameras", description = "The cameras"),
+    (name = "viewers", description = "Who is watching"),
+    (name = "server", description = "The server itself"),
+))]
+struct Skeleton;
+
+/// Every route of the API with its description.
+fn described() -> OpenApiRouter<App> {
+    let mut skeleton = Skeleton::openapi();
+    skeleton.info = InfoBuilder::new()
+        .title("my-cctv-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Live pictures of your cameras."))
+        .license(Some(
+            LicenseBuilder::new()
+                .name("MIT OR Apache-2.0")
+                .identifier(Some("MIT OR Apache-2.0"))
+                .build(),
+        ))
+        .build();
+    OpenApiRouter::with_openapi(skeleton)
+        .routes(routes!(api::root))
+        .routes(routes!(live::first))
+        .routes(routes!(snapshot::first))
+        .routes(routes!(api::health))
+        .routes(routes!(api::cameras))
+        .routes(routes!(api::camera))
+        .routes(routes!(live::of_camera))
+        .routes(routes!(snapshot::of_camera))
+        .routes(routes!(api::viewers))
+        .routes(routes!(api::end_viewer))
+        .routes(routes!(document))
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/api-docs/openapi.json",
+    tag = "server",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
+)]
+async fn document() -> axum::response::Response {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+}
+
+/// The router of the whole server.
+pub(crate) fn router(app: App) -> Router {
+    let (router, _) = described().split_for_parts();
+    router
+        // The page's own files are no part of the API.
+        .route("/{*name}", get(page::asset))
+        .fallback(api::not_found)
+        .method_not_allowed_fallback(api::wrong_method)
+        .with_state(app)
+}
+
+/// The OpenAPI document, indented.
+#[must_use]
+pub fn openapi_json() -> String {
+    let document: Document = described().into_openapi();
+    document
+        .to_pretty_json()
+        .expect("a document of plain values")
+}

@@ -1,0 +1,103 @@
+//! One picture.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use hub::{CameraState, Stream};
+use media::Frame;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{problem::Problem, state::App};
+
+/// The newest picture of the first camera.
+///
+/// Starts the camera if it must. `X-Timestamp` is the time of capture in seconds and microseconds.
+#[utoipa::path(
+    get,
+    path = "/snapshot",
+    tag = "live",
+    responses(
+        (status = 200, description = "The picture", content_type = "image/jpeg"),
+        (status = 503, description = "The camera gives no picture", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn first(State(app): State<App>, method: Method) -> Response {
+    match app.hub.first() {
+        Some(stream) => take(&stream, &method, app.config.snapshot_timeout).await,
+        None => Problem::no_such_camera().into_response(),
+    }
+}
+
+/// The newest picture of one camera.
+#[utoipa::path(
+    get,
+    path = "/api/v1/cameras/{id}/snapshot",
+    tag = "live",
+    params(("id" = String, Path, description = "Camera id")),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/jpeg"),
+        (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The camera gives no picture", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn of_camera(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    method: Method,
+) -> Response {
+    match app.hub.get(&id) {
+        Some(stream) => take(&stream, &method, app.config.snapshot_timeout).await,
+        None => Problem::no_such_camera().into_response(),
+    }
+}
+
+/// Answers with the newest picture. `HEAD` answers at once and starts no camera.
+pub(crate) async fn take(stream: &Arc<Stream>, method: &Method, limit: Duration) -> Response {
+    if method == Method::HEAD {
+        return jpeg(Body::empty());
+    }
+    match picture(stream, limit).await {
+        Some(frame) => {
+            let mut response = jpeg(Body::from(frame.bytes()));
+            let time =
+                HeaderValue::from_str(&frame.captured.to_string()).expect("digits and a point");
+            response.headers_mut().insert("x-timestamp", time);
+            response
+        }
+        None => {
+            let message = stream.status().message;
+            let detail = message.unwrap_or_else(|| "The camera gives no picture.".to_owned());
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
+        }
+    }
+}
+
+fn jpeg(body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, body).into_response()
+}
+
+/// A picture that is new enough to be called the newest; a placeholder is none.
+async fn picture(stream: &Arc<Stream>, limit: Duration) -> Option<Arc<Frame>> {
+    let deadline = Instant::now() + limit;
+    let _demand = stream.demand();
+    let mut reader = stream.latest();
+    loop {
+        let frame = timeout_at(deadline, reader.next()).await.ok()?.ok()?;
+        if !frame.is_placeholder {
+            return Some(frame);
+        }
+        // Its placeholder says already what is wrong: nobody has to wait for more of them.
+        if stream.status().state == CameraState::Failed {
+            return None;
+        }
+    }
+}

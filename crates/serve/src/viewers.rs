@@ -1,0 +1,284 @@
+//! Who is watching: admission, what each one got, and the way to end one.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Instant, SystemTime},
+};
+
+use hub::{CameraId, Ender};
+use tracing::info;
+
+/// Everybody who is watching.
+#[derive(Debug)]
+pub(crate) struct Viewers {
+    max: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next_id: u64,
+    watching: BTreeMap<u64, Arc<Viewer>>,
+    total: u64,
+    refused: u64,
+}
+
+/// One open stream.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    pub(crate) id: u64,
+    pub(crate) address: SocketAddr,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) camera: CameraId,
+    pub(crate) since: SystemTime,
+    pub(crate) frames: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) rate: Rate,
+    ender: Ender,
+    opened: Instant,
+}
+
+/// Why a connection ended, noted by whoever ends it before the stream is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Fate(AtomicU8);
+
+impl Fate {
+    const TOO_SLOW: u8 = 1;
+    const SERVER_STOPS: u8 = 2;
+
+    /// It took nothing for too long.
+    pub(crate) fn too_slow(&self) {
+        self.0.store(Self::TOO_SLOW, Relaxed);
+    }
+
+    /// The server did not wait for it to end.
+    pub(crate) fn server_stops(&self) {
+        self.0.store(Self::SERVER_STOPS, Relaxed);
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.0.load(Relaxed) {
+            Self::TOO_SLOW => "took nothing for too long",
+            Self::SERVER_STOPS => "the server stops",
+            _ => "left",
+        }
+    }
+}
+
+/// Who asks for a stream.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) address: SocketAddr,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) fate: Arc<Fate>,
+}
+
+/// A viewer's place; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    viewers: Arc<Viewers>,
+    viewer: Arc<Viewer>,
+    fate: Arc<Fate>,
+    ended: Option<&'static str>,
+}
+
+impl Viewers {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            max,
+            inner: Mutex::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place, if there is one.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        visitor: Visitor,
+        camera: CameraId,
+        ender: Ender,
+    ) -> Option<Place> {
+        let mut inner = self.lock();
+        if inner.watching.len() >= self.max {
+            inner.refused += 1;
+            drop(inner);
+            info!(viewer = %visitor.address, camera = %camera, max_viewers = self.max, "viewer refused: full");
+            return None;
+        }
+        let id = inner.next_id;
+        inner.next_id += 1;
+        inner.total += 1;
+        let viewer = Arc::new(Viewer {
+            id,
+            address: visitor.address,
+            user_agent: visitor.user_agent,
+            camera,
+            since: SystemTime::now(),
+            frames: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            rate: Rate::default(),
+            ender,
+            opened: Instant::now(),
+        });
+        inner.watching.insert(id, viewer.clone());
+        let watching = inner.watching.len();
+        drop(inner);
+        info!(
+            viewer = id,
+            address = %viewer.address,
+            user_agent = viewer.user_agent.as_deref().unwrap_or("-"),
+            camera = %viewer.camera,
+            watching,
+            "viewer came"
+        );
+        Some(Place {
+            viewers: self.clone(),
+            viewer,
+            fate: visitor.fate,
+            ended: None,
+        })
+    }
+
+    /// Ends one stream. False if there is no such viewer.
+    pub(crate) fn end(&self, id: u64) -> bool {
+        let viewer = self.lock().watching.get(&id).cloned();
+        viewer.inspect(|viewer| viewer.ender.end()).is_some()
+    }
+
+    /// Everybody, oldest first.
+    pub(crate) fn list(&self) -> Vec<Arc<Viewer>> {
+        self.lock().watching.values().cloned().collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().watching.len()
+    }
+
+    pub(crate) fn count_of(&self, camera: &CameraId) -> usize {
+        self.lock()
+            .watching
+            .values()
+            .filter(|viewer| viewer.camera == *camera)
+            .count()
+    }
+
+    /// Streams opened and refused since the start.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.total, inner.refused)
+    }
+}
+
+impl Place {
+    /// Counts a frame on its way to the viewer; `skipped` is the sum so far.
+    pub(crate) fn count(&self, bytes: usize, skipped: u64) {
+        self.viewer.frames.fetch_add(1, Relaxed);
+        self.viewer.bytes.fetch_add(bytes as u64, Relaxed);
+        self.viewer.skipped.store(skipped, Relaxed);
+        self.viewer
+            .rate
+            .tick(self.viewer.opened.elapsed().as_millis());
+    }
+
+    /// Says why the stream ends; without it, the viewer left.
+    pub(crate) fn ended(&mut self, reason: &'static str) {
+        self.ended = Some(reason);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Viewer {
+            id,
+            frames,
+            skipped,
+            bytes,
+            opened,
+            ..
+        } = &*self.viewer;
+        let mut inner = self.viewers.lock();
+        inner.watching.remove(id);
+        let watching = inner.watching.len();
+        drop(inner);
+        info!(
+            viewer = id,
+            camera = %self.viewer.camera,
+            reason = self.ended.unwrap_or_else(|| self.fate.reason()),
+            watched_s = opened.elapsed().as_secs(),
+            frames = frames.load(Relaxed),
+            skipped = skipped.load(Relaxed),
+            bytes = bytes.load(Relaxed),
+            watching,
+            "viewer gone"
+        );
+    }
+}
+
+impl Viewer {
+    /// Frames per second over the last second or two; 0 when none came for longer.
+    pub(crate) fn frames_per_second(&self) -> f64 {
+        self.rate.at(self.opened.elapsed().as_millis())
+    }
+}
+
+/// Events per second, measured over windows of about a second. Times are milliseconds since the viewer came.
+#[derive(Debug, Default)]
+pub(crate) struct Rate {
+    window_start_ms: AtomicU64,
+    in_window: AtomicU64,
+    /// Of the window before, in thousandths.
+    last_milli: AtomicU64,
+}
+
+impl Rate {
+    const WINDOW_MS: u64 = 1000;
+
+    fn tick(&self, now_ms: u128) {
+        let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+        let count = self.in_window.fetch_add(1, Relaxed) + 1;
+        let passed = now_ms.saturating_sub(self.window_start_ms.load(Relaxed));
+        if passed >= Self::WINDOW_MS {
+            self.last_milli.store(count * 1_000_000 / passed, Relaxed);
+            self.window_start_ms.store(now_ms, Relaxed);
+            self.in_window.store(0, Relaxed);
+        }
+    }
+
+    fn at(&self, now_ms: u128) -> f64 {
+        let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+        let passed = now_ms.saturating_sub(self.window_start_ms.load(Relaxed));
+        let milli = if passed >= 2 * Self::WINDOW_MS {
+            self.in_window.load(Relaxed) * 1_000_000 / passed
+        } else {
+            self.last_milli.load(Relaxed)
+        };
+        // Below 2^53 by far: a rate is no larger than a few thousand.
+        f64::from(u32::try_from(milli).unwrap_or(u32::MAX)) / 1000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_and_falls_to_nothing() {
+        let rate = Rate::default();
+        for n in 1..=60_u128 {
+            rate.tick(n * 50);
+        }
+        let fps = rate.at(3010);
+        assert!((19.0..=21.1).contains(&fps), "{fps}");
+        assert!(rate.at(60_000) < 0.5);
+    }
+}

@@ -1,0 +1,124 @@
+// The real server, started with the test pattern as its camera.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export type CameraConfig = { readonly id: string; readonly name: string };
+
+export type ServerConfig = {
+  readonly maxViewers?: number;
+  readonly cameras?: readonly CameraConfig[];
+};
+
+const START_TIMEOUT_MS = 15_000;
+
+export class Server {
+  private child: ChildProcess | null = null;
+  private port = 0;
+
+  private constructor(
+    private readonly dir: string,
+    private readonly config: ServerConfig,
+  ) {}
+
+  static async start(config: ServerConfig = {}): Promise<Server> {
+    const server = new Server(await mkdtemp(join(tmpdir(), 'cctv-e2e-')), config);
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** Starts on a free port, later again on the same one. */
+  async restart(): Promise<void> {
+    const file = join(this.dir, 'config.toml');
+    await writeFile(file, toml(this.config, this.port));
+    const child = spawn(binary(), ['serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.dir });
+    this.child = child;
+    this.port = await listening(child);
+  }
+
+  /** As a power cut would do it. */
+  async kill(): Promise<void> {
+    const child = this.child;
+    this.child = null;
+    if (child?.exitCode !== null) {
+      return;
+    }
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** How many watch, as the server counts them. */
+  async viewers(): Promise<number> {
+    const response = await fetch(new URL('api/v1/cameras', this.url));
+    const body = (await response.json()) as { viewers: number };
+    return body.viewers;
+  }
+
+  /** Takes a viewer's place until the returned function is called. */
+  async watch(): Promise<() => void> {
+    const hangUp = new AbortController();
+    const response = await fetch(new URL('stream', this.url), { signal: hangUp.signal });
+    if (response.status !== 200) {
+      throw new Error(`no place for the viewer of the test: ${response.status}`);
+    }
+    return () => { hangUp.abort(); };
+  }
+}
+
+function binary(): string {
+  const built = ['release', 'debug'].map((profile) => join(import.meta.dirname, `../../target/${profile}/my-cctv-server`));
+  const found = process.env.CCTV_SERVER ?? built.find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error('no server to test with: build it with cargo, or name it in CCTV_SERVER');
+  }
+  return found;
+}
+
+function toml(config: ServerConfig, port: number): string {
+  const cameras = config.cameras ?? [{ id: 'main', name: 'Front door' }];
+  const lines = ['[server]', 'listen = "127.0.0.1"', `port = ${port}`];
+  if (config.maxViewers !== undefined) {
+    lines.push(`max_viewers = ${config.maxViewers}`);
+  }
+  for (const { id, name } of cameras) {
+    lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, 'source = "test"');
+  }
+  return lines.join('\n') + '\n';
+}
+
+/** Reads the log until the line that says `listening`, and on afterwards, so that the pipe never fills up. */
+function listening(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const said: string[] = [];
+    const fail = (why: string): void => { reject(new Error(`${why}:\n${said.join('\n')}`)); };
+    const timer = setTimeout(() => { fail('the server does not listen'); }, START_TIMEOUT_MS);
+    child.once('error', (error) => { fail(error.message); });
+    child.once('exit', (code) => { fail(`the server ended with ${String(code)}`); });
+    if (child.stderr === null) {
+      fail('the server has no log');
+      return;
+    }
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      said.push(line);
+      const port = line.includes('"listening"') ? /127\.0\.0\.1:(\d+)/.exec(line)?.[1] : undefined;
+      if (port !== undefined) {
+        clearTimeout(timer);
+        resolve(Number(port));
+      }
+    });
+  });
+}

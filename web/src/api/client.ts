@@ -1,0 +1,82 @@
+// Talks to the server. Nothing here throws: every call ends as ok, aborted or failed.
+
+import { childOf } from './abort.ts';
+import { parseCameras } from './cameras.ts';
+import { Shape, ShapeError } from './shape.ts';
+import type { Cameras, Failure, Outcome } from './types.ts';
+
+/** Past this the server counts as unreachable; it answers within milliseconds. */
+const ANSWER_TIMEOUT_MS = 5_000;
+/** A snapshot may have to start the camera first. */
+const SNAPSHOT_TIMEOUT_MS = 20_000;
+
+export async function getCameras(signal: AbortSignal): Promise<Outcome<Cameras>> {
+  return request('api/v1/cameras', signal, ANSWER_TIMEOUT_MS, async (response) =>
+    parseCameras(await response.json()),
+  );
+}
+
+export async function getSnapshot(url: string, signal: AbortSignal): Promise<Outcome<Blob>> {
+  return request(url, signal, SNAPSHOT_TIMEOUT_MS, (response) => response.blob());
+}
+
+/** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */
+export async function probeStream(url: string, signal: AbortSignal): Promise<Outcome<null>> {
+  return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
+}
+
+async function request<T>(
+  url: string,
+  signal: AbortSignal,
+  timeout_ms: number,
+  read: (response: Response) => Promise<T>,
+): Promise<Outcome<T>> {
+  // Aborted at the end in any case: a body nobody reads would keep a viewer's place.
+  const call = childOf(signal);
+  const timeout = setTimeout(() => { call.abort(); }, timeout_ms);
+  try {
+    const response = await fetch(url, { cache: 'no-store', signal: call.signal });
+    if (!response.ok) {
+      return { kind: 'failed', failure: await refusal(response) };
+    }
+    return { kind: 'ok', value: await read(response) };
+  } catch (error) {
+    if (signal.aborted) {
+      return { kind: 'aborted' };
+    }
+    return { kind: 'failed', failure: whatFailed(error) };
+  } finally {
+    clearTimeout(timeout);
+    call.abort();
+  }
+}
+
+function whatFailed(error: unknown): Failure {
+  if (error instanceof ShapeError || error instanceof SyntaxError) {
+    return { reason: 'unreadable', detail: error.message };
+  }
+  return { reason: 'unreachable' };
+}
+
+/** Errors are `application/problem+json`; the 503 of a full server is plain text. */
+async function refusal(response: Response): Promise<Failure> {
+  const type = response.headers.get('content-type') ?? '';
+  const body = await response.text();
+  if (response.status === 503 && type.startsWith('text/plain')) {
+    return { reason: 'full', detail: body.trim() };
+  }
+  return { reason: 'refused', status: response.status, detail: sentence(type, body) };
+}
+
+function sentence(type: string, body: string): string {
+  if (!type.startsWith('application/problem+json')) {
+    return '';
+  }
+  try {
+    const problem = new Shape(JSON.parse(body));
+    const read = (s: Shape): string => s.string();
+    return problem.field('detail').optional(read) ?? problem.field('title').optional(read) ?? '';
+  } catch {
+    return '';
+  }
+}

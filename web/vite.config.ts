@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+import { precompress } from './build/precompress.ts';
+
+// `npm run dev` shows the page against a server that is already running.
+const server = process.env.CCTV_URL ?? 'http://127.0.0.1:3000';
+
+export default defineConfig({
+  // Relative, so that the page works below any `server.base_path`.
+  base: './',
+  build: {
+    outDir: 'dist',
+    // The policy of the server forbids inline code and data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  plugins: [precompress()],
+  server: {
+    proxy: { '/api': server, '/stream': server, '/snapshot': server, '/health': server },
+  },
+  test: {
+    include: ['src/**/*.test.ts'],
+    environment: 'node',
+  },
+});

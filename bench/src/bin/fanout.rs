@@ -65,8 +65,8 @@ fn main() -> anyhow::Result<ExitCode> {
         load: beside("load")?,
     };
     let settings = Settings {
-        port: 0,
         config: arguments.config.clone(),
+        ..Settings::default()
     };
     let mut out = io::stdout().lock();
     let mut complaints = Vec::new();

@@ -56,8 +56,8 @@ fn main() -> anyhow::Result<()> {
             load: beside("load")?,
         },
         settings: Settings {
-            port: 0,
             config: arguments.config,
+            ..Settings::default()
         },
         quick: arguments.quick,
         out: io::stdout().lock(),
@@ -188,7 +188,12 @@ impl Bench {
     fn stalled(&mut self) -> anyhow::Result<()> {
         let seconds: u32 = if self.quick { 4 } else { 20 };
         let (viewers, stalled) = (1, 10);
-        let running = self.running()?;
+        // They stay for the whole time, instead of being shown out.
+        let settings = Settings {
+            server: "viewer_timeout_s = 3600".to_owned(),
+            ..self.settings.clone()
+        };
+        let running = Running::start(Subject::Server, &self.programs, &settings)?;
         let mut crowd = Command::new(&self.programs.load)
             .args(["--url", &running.stream_url()])
             .args(["--viewers", &viewers.to_string()])

@@ -49,6 +49,8 @@ pub struct Programs {
 pub struct Settings {
     /// 0 takes a free port.
     pub port: u16,
+    /// Further keys of the `server` table.
+    pub server: String,
     /// Further lines of TOML in front of the tables made here.
     pub config: String,
 }
@@ -206,11 +208,15 @@ fn serve(
 }
 
 fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
-    let Settings { port, config } = settings;
+    let Settings {
+        port,
+        server,
+        config,
+    } = settings;
     // `{:?}` quotes and escapes as TOML's basic strings do, as far as paths go.
     format!(
         "{config}\n\
-         [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n\n\
+         [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n{server}\n\n\
          [[camera]]\nid = \"main\"\nsource = \"rpicam\"\nprogram = {camera:?}\n\
          width = 640\nheight = 480\nframerate = 20\n"
     )

@@ -124,4 +124,23 @@ mod tests {
         assert_eq!(polled[0].as_ref().unwrap().kind, Kind::Heal);
         assert!(polled[1].is_err());
     }
+
+    #[test]
+    fn a_fifo_outlives_its_writers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        )
+        .unwrap();
+        let mut control = Control::new(path.clone(), 0);
+        assert!(control.poll().is_empty());
+        for _ in 0..2 {
+            fs::write(&path, "abort;heal\n").unwrap();
+            assert_eq!(control.poll().len(), 2);
+            assert!(control.poll().is_empty());
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Result;
 
 use crate::frames::Frames;
-use crate::h264::{self, Encoder, FromFile, is_libav};
+use crate::h264::{Encoder, FromFile, is_libav};
 use crate::options::{Codec, Options};
 use crate::output::{Encode, Job, Writer};
 use crate::settings::Settings;
@@ -40,11 +40,7 @@ pub fn open(settings: &Settings, options: &Options) -> Result<Result<Box<dyn Enc
             ));
         }
         (_, Some(file)) => Box::new(FromFile::open(file)?),
-        (_, None) => Box::new(Encoder::start(
-            settings,
-            options,
-            h264::is_libav(settings, options),
-        )?),
+        (_, None) => Box::new(Encoder::start(settings, options, libav)?),
     }))
 }
 

@@ -17,7 +17,7 @@ use crate::stamp::{self, Stamp};
 
 /// Drawn frames repeat after so many.
 const CYCLE: usize = 16;
-/// Without a wanted size: what a real scene has at quality 50, bits per pixel over 8.
+/// Without a wanted size: what a noisy scene has at quality 50, 16 KB at 640x480.
 const BYTES_PER_MEGAPIXEL: usize = 53_000;
 const MAX_FRAME_BYTES: usize = 64 << 20;
 

@@ -148,6 +148,7 @@ pub struct Encoder {
     /// Bytes of the AVI header are still to come.
     in_header: bool,
     delivered: u64,
+    primed: bool,
 }
 
 impl Encoder {
@@ -231,6 +232,7 @@ impl Encoder {
             held: Vec::new(),
             in_header: true,
             delivered: 0,
+            primed: false,
         })
     }
 
@@ -310,10 +312,13 @@ impl Encode for Encoder {
             "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
             jpeg.len()
         );
+        let part = [head.as_bytes(), jpeg, b"\r\n"].concat();
         if let Some(to) = &mut self.child.stdin {
-            to.write_all(head.as_bytes())?;
-            to.write_all(jpeg)?;
-            to.write_all(b"\r\n")?;
+            // FFmpeg gives out nothing for the first part it sees of this format.
+            if !std::mem::replace(&mut self.primed, true) {
+                to.write_all(&part)?;
+            }
+            to.write_all(&part)?;
         }
         self.wait();
         self.read()?;

@@ -110,8 +110,11 @@ pub fn run(jobs: &Receiver<Job>, mut encoder: Box<dyn Encode>, mut out: Writer, 
 fn kill_self(signal: i32) {
     match rustix::process::Signal::from_named_raw(signal) {
         Some(signal) => {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
-            clock::sleep(Duration::from_secs(1));
+            // Rust's own SIGSEGV handler lets the first one pass.
+            for _ in 0..10 {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+                clock::sleep(Duration::from_millis(10));
+            }
         }
         None => say(&format!("camera-sim: no signal {signal}")),
     }

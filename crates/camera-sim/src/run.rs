@@ -202,6 +202,9 @@ impl Sensor<'_> {
             if self.is_over() {
                 return Ok(());
             }
+            if self.options.verbose > 1 {
+                say(&format!("Viewfinder frame {}", self.delivered));
+            }
             if !self.options.info_text.is_empty() {
                 say(&texts::info(self.options, self.delivered));
             }

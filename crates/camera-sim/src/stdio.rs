@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(sizes, expected, "flush {flush}, frames {frames:?}");
     }
 
-    /// Expected values come from a C program under strace, glibc 2.41, stdout a pipe.
+    /// Expected values come from a C program under strace, glibc 2.36, stdout a pipe.
     #[test]
     fn writes_like_glibc() {
         check(false, &[16300, 16300], &[12288, 4096, 12288]);

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::camera;
 use crate::console::{Level, libcamera, say};
+use crate::options::Options;
 use crate::options::table::{Kind, OPTIONS};
-use crate::options::{Codec, Options};
 
 /// `--version`; the spelling of the second line is theirs.
 pub const VERSION: &str = "rpicam-apps build: v1.13.0 35dff05ed71c 19-08-2026 (12:18:57)
@@ -84,9 +84,6 @@ pub fn introduce(options: &Options) {
             "Sensor: {id} - Selected sensor format: 1536x864-SRGGB10_1X10 - Selected unicam format: 1536x864-pRAA"
         ),
     );
-    if options.codec == Codec::H264 && options.bitrate_bps > 0 && options.verbose > 1 {
-        say(&format!("    bitrate: {}bps", options.bitrate_bps));
-    }
 }
 
 /// The info text of one frame.

@@ -162,7 +162,11 @@ impl Actor {
                         detail: "the source ended".to_owned(),
                     }));
                 }
-                () = shutdown.cancelled() => break Outcome::Shutdown,
+                () = shutdown.cancelled() => {
+                    // Viewers see the end at once, however long the camera takes to stop.
+                    publisher.close();
+                    break Outcome::Shutdown;
+                }
                 () = &mut unwanted => break Outcome::Unwanted,
                 _ = looks.tick() => {
                     let (age, seen, trouble) = {

@@ -74,7 +74,7 @@ impl Sink for Feed<'_> {
         let mut pulse = Pulse::lock(self.pulse);
         if pulse.first.is_none() {
             let (width_px, height_px) = frame.dimensions().unwrap_or_default();
-            let took_ms = (now - pulse.started).as_millis();
+            let took_ms = u64::try_from((now - pulse.started).as_millis()).unwrap_or(u64::MAX);
             info!(
                 width_px,
                 height_px,

@@ -161,6 +161,8 @@ async fn serve_one(
             }
         });
     let mut http = http1::Builder::new();
+    // Some clients in small devices compare names of headers letter by letter.
+    http.title_case_headers(true);
     http.timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
         .max_buf_size(BUFFER_BYTES);

@@ -108,7 +108,7 @@ pub(crate) fn open(
     headers: &HeaderMap,
 ) -> Response {
     let body = if method == Method::HEAD {
-        Body::empty()
+        Body::new(Unsent)
     } else {
         let user_agent = headers
             .get(header::USER_AGENT)
@@ -219,5 +219,17 @@ impl http_body::Body for Live {
             },
         };
         Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+}
+
+/// What `HEAD` stands for: a body of unknown length, of which nothing is sent.
+struct Unsent;
+
+impl http_body::Body for Unsent {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(None)
     }
 }

@@ -87,7 +87,7 @@ fn sigint_hangs_on_a_full_stderr() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut sim = Sim::new(child, place.path("frames.mjpeg"));
+    let mut sim = Sim::new(&place, child, place.path("frames.mjpeg"));
     sim.frames(2);
     assert!(sim.is_silent(A_WHILE), "blocked on stderr");
     sim.send(Signal::INT);
@@ -114,13 +114,13 @@ fn user_signals() {
 
 #[test]
 fn sigusr1_pauses_and_resumes() {
-    let mut sim = Place::new().start(&format!("{STREAM} -s -i pause"));
-    sim.wait_for("configuring streams");
-    assert!(sim.is_silent(A_WHILE));
-    // Streaming for sure now: before that the signal would have killed.
+    let mut sim = Place::new().start(&format!("{STREAM} -s -i pause --info-text frame=%frame"));
+    // Before streaming the signal would kill.
+    sim.wait_for("frame=5\n");
+    assert_eq!(sim.waiting_bytes(), 0);
     sim.send(Signal::USR1);
     let first = sim.frames(2)[0];
-    assert!(first.sequence > 0);
+    assert!(first.sequence > 5);
 }
 
 #[test]

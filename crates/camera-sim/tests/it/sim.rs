@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camera_sim::stamp::{self, Stamp};
@@ -18,17 +19,17 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What every supervisor should say, and fast frames.
-pub const STREAM: &str = "-t 0 -n --flush --codec mjpeg --framerate 100 -o -";
+pub(crate) const STREAM: &str = "-t 0 -n --flush --codec mjpeg --framerate 100 -o -";
 
 /// A folder of its own for locks, frames and logs, and the environment that goes with it.
-pub struct Place {
-    dir: TempDir,
+pub(crate) struct Place {
+    dir: Arc<TempDir>,
     env: Vec<(String, String)>,
 }
 
 impl Place {
-    pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub(crate) fn new() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let mut place = Self {
             dir,
             env: Vec::new(),
@@ -42,21 +43,21 @@ impl Place {
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env
             .push((format!("CAMERA_SIM_{name}"), value.to_owned()));
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.set(name, value);
         self
     }
 
-    pub fn command(&self, args: &str) -> Command {
+    pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_camera-sim"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAMERA_SIM_")) {
             command.env_remove(name);
@@ -69,65 +70,71 @@ impl Place {
     }
 
     /// Starts it; stderr goes to a file, so it is never full.
-    pub fn start(&self, args: &str) -> Sim {
+    pub(crate) fn start(&self, args: &str) -> Sim {
         let stderr = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let (file, stderr_path) = stderr.keep().unwrap();
         let child = self.command(args).stderr(file).spawn().unwrap();
-        Sim::new(child, stderr_path)
+        Sim::new(self, child, stderr_path)
     }
 
     /// Runs it to its end: how it ended, stdout, stderr.
-    pub fn run(&self, args: &str) -> (End, Vec<u8>, String) {
+    pub(crate) fn run(&self, args: &str) -> (End, Vec<u8>, String) {
         self.start(args).finish()
     }
 }
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Code(i32),
     Signal(i32),
 }
 
-pub struct Sim {
-    pub child: Child,
-    pub stdout: Option<ChildStdout>,
+pub(crate) struct Sim {
+    pub(crate) child: Child,
+    pub(crate) stdout: Option<ChildStdout>,
     stderr_path: PathBuf,
     splitter: Splitter,
+    deadline: Instant,
+    /// The folder lives as long as the program needs it.
+    _dir: Arc<TempDir>,
 }
 
 impl Sim {
-    pub fn new(mut child: Child, stderr_path: PathBuf) -> Self {
+    pub(crate) fn new(place: &Place, mut child: Child, stderr_path: PathBuf) -> Self {
         let stdout = child.stdout.take();
         Self {
             child,
             stdout,
             stderr_path,
             splitter: Splitter::new(64 << 20),
+            deadline: Instant::now() + DEADLINE,
+            _dir: Arc::clone(&place.dir),
         }
     }
 
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    pub fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stderr_path).unwrap()).into_owned()
     }
 
     /// Waits until stderr contains `text`.
-    pub fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         wait_until(text, || self.stderr().contains(text));
     }
 
     /// Some bytes of stdout; none at its end.
-    pub fn read(&mut self) -> Vec<u8> {
+    pub(crate) fn read(&mut self) -> Vec<u8> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
         assert!(
-            self.readable(DEADLINE),
+            !left.is_zero() && self.readable(left),
             "no output; stderr: {}",
             self.stderr()
         );
@@ -138,7 +145,7 @@ impl Sim {
     }
 
     /// At least so many bytes.
-    pub fn read_at_least(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn read_at_least(&mut self, count: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while all.len() < count {
             let more = self.read();
@@ -154,7 +161,7 @@ impl Sim {
     }
 
     /// The next frame; none when output ends first.
-    pub fn frame(&mut self) -> Option<Stamp> {
+    pub(crate) fn frame(&mut self) -> Option<Stamp> {
         loop {
             if let Some(jpeg) = self.splitter.next_picture() {
                 return Some(stamp::read(jpeg).unwrap());
@@ -167,33 +174,33 @@ impl Sim {
         }
     }
 
-    pub fn frames(&mut self, count: usize) -> Vec<Stamp> {
+    pub(crate) fn frames(&mut self, count: usize) -> Vec<Stamp> {
         (0..count).map(|_| self.frame().expect("a frame")).collect()
     }
 
     /// Nothing is written for this long. Can only pass by mistake, never fail by one.
-    pub fn is_silent(&self, span: Duration) -> bool {
+    pub(crate) fn is_silent(&self, span: Duration) -> bool {
         !self.readable(span)
     }
 
     /// It does not end for this long.
-    pub fn stays(&self, span: Duration) -> bool {
+    pub(crate) fn stays(&self, span: Duration) -> bool {
         let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).unwrap();
         !ready(&pidfd, span)
     }
 
     /// Bytes that wait in the pipe.
-    pub fn waiting_bytes(&self) -> u64 {
+    pub(crate) fn waiting_bytes(&self) -> u64 {
         rustix::io::ioctl_fionread(self.stdout.as_ref().unwrap()).unwrap()
     }
 
     /// Waits until the pipe takes no more.
-    pub fn wait_for_stall(&self) {
+    pub(crate) fn wait_for_stall(&self) {
         // 64 KiB in pages, the last of a write perhaps not full.
         wait_until("full pipe", || self.waiting_bytes() > 48 * 1024);
     }
 
-    pub fn resident_kb(&self) -> u64 {
+    pub(crate) fn resident_kb(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status
             .lines()
@@ -203,7 +210,7 @@ impl Sim {
     }
 
     /// Reads to the end and waits.
-    pub fn finish(mut self) -> (End, Vec<u8>, String) {
+    pub(crate) fn finish(mut self) -> (End, Vec<u8>, String) {
         let mut all = Vec::new();
         while self.stdout.is_some() {
             let bytes = self.read();
@@ -217,7 +224,7 @@ impl Sim {
     }
 
     /// Waits for its end.
-    pub fn end(&mut self) -> End {
+    pub(crate) fn end(&mut self) -> End {
         let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).unwrap();
         assert!(
             ready(&pidfd, DEADLINE),
@@ -243,7 +250,7 @@ impl Drop for Sim {
 }
 
 /// Looks again and again.
-pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !reached() {
         assert!(Instant::now() < deadline, "waited in vain for: {what}");
@@ -258,7 +265,7 @@ fn ready(fd: &impl std::os::fd::AsFd, span: Duration) -> bool {
 }
 
 /// A JPEG as far as markers go, of exactly `len` bytes once it is stamped.
-pub fn jpeg(len: usize) -> Vec<u8> {
+pub(crate) fn jpeg(len: usize) -> Vec<u8> {
     let head =
         b"\xFF\xD8\xFF\xE0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xFF\xDA\x00\x02";
     let mut jpeg = head.to_vec();
@@ -268,7 +275,7 @@ pub fn jpeg(len: usize) -> Vec<u8> {
 }
 
 /// Every whole frame, and what was no frame.
-pub fn split(bytes: &[u8]) -> (Vec<Stamp>, media::jpeg::Dropped) {
+pub(crate) fn split(bytes: &[u8]) -> (Vec<Stamp>, media::jpeg::Dropped) {
     let mut splitter = Splitter::new(64 << 20);
     let mut stamps = Vec::new();
     for chunk in bytes.chunks(4096) {
@@ -281,7 +288,7 @@ pub fn split(bytes: &[u8]) -> (Vec<Stamp>, media::jpeg::Dropped) {
 }
 
 /// Adds lines to a control file.
-pub fn append(path: &Path, line: &str) {
+pub(crate) fn append(path: &Path, line: &str) {
     use std::io::Write as _;
     let mut file = File::options()
         .create(true)

@@ -159,15 +159,16 @@ fn laggards(
     writeln!(
         out,
         "### 15 fast viewers beside 5 slow and 5 stalled ones\n\n\
-         | | fast: frames each | lost | p50 / p99 ms | slow: frames each | lost | RSS MB |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+         | | fast: frames each | lost | p50 / p99 ms | slow: frames each | lost | p50 ms | \
+         RSS MB |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )?;
     for pair in &pairs {
         for (name, round) in [("server", &pair.server), ("limit", &pair.limit)] {
             let (fast, slow) = (&round.report.fast, &round.report.slow);
             writeln!(
                 out,
-                "| {name} | {} to {} | {} | {:.2} / {:.2} | {} to {} | {} | {:.1} |",
+                "| {name} | {} to {} | {} | {:.2} / {:.2} | {} to {} | {} | {:.0} | {:.1} |",
                 fast.fewest,
                 fast.most,
                 fast.lost,
@@ -176,6 +177,7 @@ fn laggards(
                 slow.fewest,
                 slow.most,
                 slow.lost,
+                thousandths(slow.latency_ns[0] / 1000),
                 rss_mb(round)
             )?;
         }

@@ -17,7 +17,7 @@ struct Arguments {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// JPEG quality asked from the camera program
-    #[arg(long, default_value_t = 80)]
+    #[arg(long, default_value_t = 85)]
     quality: u32,
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use camera::{Failure, Kind, Source};
 use hub::{CameraState, DemandWatch, Publisher};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -50,7 +50,7 @@ fn frame_times(count: f32, framerate: f32) -> Duration {
 
 /// Says what is shown while a camera has given nothing yet for this long.
 const STARTING_SHOWN_AFTER: Duration = Duration::from_secs(2);
-/// How often the watchdog looks.
+/// How often one looks at a camera that gives nothing.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Owns one camera.
@@ -148,8 +148,8 @@ impl Actor {
         let mut feed = Feed::new(publisher, *epoch, &pulse);
         let mut run = source.run(&mut feed, &stop);
         let mut unwanted = pin!(demand.unwanted_for(times.linger));
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Looked at when pictures could be late, and not at a steady beat: a running camera wakes nobody for it.
+        let mut look = pin!(sleep(STARTING_SHOWN_AFTER));
         let mut stalled = None;
         let mut has_ended = false;
         let outcome = loop {
@@ -168,7 +168,7 @@ impl Actor {
                     break Outcome::Shutdown;
                 }
                 () = &mut unwanted => break Outcome::Unwanted,
-                _ = looks.tick() => {
+                () = &mut look => {
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);
                         (pulse.newest.unwrap_or(pulse.started).elapsed(), pulse.newest.is_some(), pulse.trouble.clone())
@@ -177,6 +177,7 @@ impl Actor {
                     let late = if seen { times.late(*framerate) } else { STARTING_SHOWN_AFTER };
                     if age < late {
                         stalled = None;
+                        look.as_mut().reset(tokio::time::Instant::now() + (late - age));
                         continue;
                     }
                     let since = *stalled.get_or_insert_with(|| SystemTime::now() - age);
@@ -193,6 +194,8 @@ impl Actor {
                         publisher.set_status(CameraState::Stalled, Some(sentence.to_owned()));
                     }
                     placeholder.show(publisher, *epoch, sentence, since).await;
+                    let until_limit = limit.saturating_sub(age);
+                    look.as_mut().reset(tokio::time::Instant::now() + LOOK.min(until_limit));
                 }
             }
         };

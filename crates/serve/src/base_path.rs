@@ -4,16 +4,33 @@ use std::borrow::Cow;
 
 use axum::http::Uri;
 
-/// The path and query without the base, if the base is there. A proxy may have taken it off already.
-pub(crate) fn strip(uri: &Uri, base: &str) -> Option<Uri> {
-    let rest = uri.path_and_query()?.as_str().strip_prefix(base)?;
-    let rest = match rest.as_bytes().first() {
-        None => Cow::Borrowed("/"),
-        Some(b'/') => Cow::Borrowed(rest),
-        Some(b'?') => Cow::Owned(format!("/{rest}")),
-        Some(_) => return None,
+/// What to do with an address.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Below the base: the address without it.
+    Below(Uri),
+    /// The base itself without a slash behind it: relative addresses on the page would miss it.
+    NeedsSlash(String),
+    /// Elsewhere; a proxy may have taken the base off already.
+    Elsewhere,
+}
+
+/// Where `uri` lies; `base` is like `/webcam`.
+pub(crate) fn locate(uri: &Uri, base: &str) -> Place {
+    let Some(rest) = uri
+        .path_and_query()
+        .and_then(|path| path.as_str().strip_prefix(base))
+    else {
+        return Place::Elsewhere;
     };
-    rest.parse().ok()
+    let rest = match rest.as_bytes().first() {
+        None => return Place::NeedsSlash(format!("{base}/")),
+        Some(b'/') => Cow::Borrowed(rest),
+        // mjpg-streamer's clients do without the slash, and cannot follow.
+        Some(b'?') => Cow::Owned(format!("/{rest}")),
+        Some(_) => return Place::Elsewhere,
+    };
+    rest.parse().map_or(Place::Elsewhere, Place::Below)
 }
 
 #[cfg(test)]
@@ -23,7 +40,6 @@ mod tests {
     #[test]
     fn only_the_whole_base_is_taken_off() {
         for (path, want) in [
-            ("/webcam", Some("/")),
             ("/webcam/", Some("/")),
             ("/webcam?action=stream", Some("/?action=stream")),
             ("/webcam/?action=stream", Some("/?action=stream")),
@@ -31,8 +47,12 @@ mod tests {
             ("/webcams/stream", None),
             ("/stream", None),
         ] {
-            let got = strip(&path.parse().unwrap(), "/webcam").map(|uri| uri.to_string());
-            assert_eq!(got.as_deref(), want, "{path}");
+            let want = want.map_or(Place::Elsewhere, |uri| Place::Below(uri.parse().unwrap()));
+            assert_eq!(locate(&path.parse().unwrap(), "/webcam"), want, "{path}");
         }
+        assert_eq!(
+            locate(&Uri::from_static("/webcam"), "/webcam"),
+            Place::NeedsSlash("/webcam/".to_owned())
+        );
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Reads the hub. Knows no camera, and starts none: it asks for one by holding a guard.
 //!
-//! The way of a frame through here: [`live`] takes a pointer from the hub and hands the part that all viewers share
-//! to the HTTP library, which writes it in one vectored call.
+//! The way of a frame through here: `live` lets a viewer in, `listener` takes the connection back from the HTTP library
+//! once the head is written, and `delivery` writes the part that all viewers share, one call for each frame.
 
 mod api;
 mod base_path;
 mod config;
+mod connection;
+mod delivery;
+mod farewell;
 mod listener;
 mod live;
 mod openapi;

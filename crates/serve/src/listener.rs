@@ -3,37 +3,20 @@
 use std::{
     io,
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use axum::{
-    Router,
-    http::{HeaderValue, header},
-};
 use hub::Hub;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use crate::{
-    Config, base_path, openapi,
-    state::App,
-    viewers::{Fate, Viewers},
-    wire::{Peer, Wire},
+    Config, connection::Connection, farewell::Farewell, openapi, state::App, viewers::Viewers,
 };
 
-/// Longest request head, and the most that is kept for a viewer beyond the one part that is being written.
-const BUFFER_BYTES: usize = 16 * 1024;
 const BACKLOG: i32 = 1024;
 
 /// Where the server listens.
@@ -90,6 +73,7 @@ impl Listening {
         let config = app.config.clone();
         let router = openapi::router(app);
         let connections = TaskTracker::new();
+        let farewell = Arc::new(Farewell::default());
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -109,79 +93,26 @@ impl Listening {
                 debug!(%address, "connection refused: too many are open");
                 continue;
             };
-            let connection = serve_one(
+            let connection = Connection {
                 socket,
                 address,
-                router.clone(),
-                config.clone(),
-                stop.clone(),
-            );
+                router: router.clone(),
+                config: config.clone(),
+                ear: farewell.listen(),
+            };
+            let tracker = connections.clone();
             connections.spawn(async move {
-                connection.await;
-                drop(place);
+                // A stream goes on in a task of its own: what HTTP needed is not kept for it.
+                if let Some((delivery, wire, ear)) = connection.speak_http().await {
+                    tracker.spawn(async move {
+                        delivery.run(wire, ear).await;
+                        drop(place);
+                    });
+                }
             });
         }
+        farewell.say();
         connections.close();
         connections.wait().await;
-    }
-}
-
-async fn serve_one(
-    socket: TcpStream,
-    address: SocketAddr,
-    router: Router,
-    config: Arc<Config>,
-    stop: CancellationToken,
-) {
-    // An IPv4 peer of an IPv6 socket is shown as what it is.
-    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let fate = Arc::new(Fate::default());
-    let peer = Peer {
-        address,
-        fate: fate.clone(),
-    };
-    let wire = Wire::new(socket, config.viewer_timeout, fate.clone());
-    let base = config.base_path.clone();
-    let service =
-        hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            let (router, peer) = (router.clone(), peer.clone());
-            if base.len() > 1
-                && let Some(uri) = base_path::strip(request.uri(), &base)
-            {
-                *request.uri_mut() = uri;
-            }
-            request.extensions_mut().insert(peer);
-            async move {
-                let mut response = router.oneshot(request.map(axum::body::Body::new)).await?;
-                let nosniff = HeaderValue::from_static("nosniff");
-                response
-                    .headers_mut()
-                    .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-                Ok::<_, std::convert::Infallible>(response)
-            }
-        });
-    let mut http = http1::Builder::new();
-    // Some clients in small devices compare names of headers letter by letter.
-    http.title_case_headers(true);
-    http.timer(TokioTimer::new())
-        .header_read_timeout(config.head_timeout)
-        .max_buf_size(BUFFER_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(wire), service));
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            const GRACE: Duration = Duration::from_millis(2500);
-            match timeout(GRACE, &mut connection).await {
-                Ok(result) => result,
-                Err(_) => {
-                    fate.server_stops();
-                    return;
-                }
-            }
-        }
-    };
-    if let Err(error) = result {
-        debug!(%address, %error, "connection ended");
     }
 }

@@ -1,4 +1,4 @@
-//! The live MJPEG stream: from the hub's newest frame to the HTTP library.
+//! The live MJPEG stream: who is let in, and what the answer's head says.
 
 use std::{
     pin::Pin,
@@ -9,20 +9,20 @@ use std::{
 use axum::{
     body::Body,
     extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http_body::Frame;
-use hub::{Demand, Ended, Reader, Stream};
+use hub::Stream;
 use media::multipart;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
+    delivery::{Delivery, Handover},
     problem::Problem,
     state::App,
-    viewers::{Place, Visitor},
+    viewers::Visitor,
     wire::Peer,
 };
 
@@ -107,52 +107,52 @@ pub(crate) fn open(
     options: StreamOptions,
     headers: &HeaderMap,
 ) -> Response {
-    let body = if method == Method::HEAD {
-        Body::new(Unsent)
-    } else {
-        let user_agent = headers
-            .get(header::USER_AGENT)
-            .map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
-        let visitor = Visitor {
-            address: peer.address,
-            user_agent,
-            fate: peer.fate,
-        };
-        let reader = stream.latest();
-        let Some(place) = app
-            .viewers
-            .admit(visitor, stream.id().clone(), reader.ender())
-        else {
-            let headers = [
-                (header::RETRY_AFTER, "5"),
-                (header::CACHE_CONTROL, "no-store"),
-            ];
-            return (StatusCode::SERVICE_UNAVAILABLE, headers, FULL).into_response();
-        };
-        let _demand = stream.demand();
-        Body::new(Live {
-            reader,
-            place,
-            _demand,
-            advance: options.advance_headers,
-            state: Progress::Opening,
-        })
-    };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(
+    let mut response = Response::new(Body::new(UntilClose));
+    // A body that ends with its connection: old clients know nothing else, new ones understand it, and no frame needs
+    // a chunk's head.
+    *response.version_mut() = Version::HTTP_10;
+    let fields = response.headers_mut();
+    fields.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static(multipart::CONTENT_TYPE),
     );
-    headers.insert(
+    fields.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("no-store, no-transform"),
     );
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    fields.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     // Without it nginx collects pictures before it passes them on.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    // A stream ends with its connection; HTTP/1.0 clients then need no length.
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    if method == Method::HEAD {
+        return response;
+    }
+    let user_agent = headers
+        .get(header::USER_AGENT)
+        .map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
+    let visitor = Visitor {
+        address: peer.address,
+        user_agent,
+        fate: peer.fate,
+    };
+    let reader = stream.latest();
+    let Some(place) = app
+        .viewers
+        .admit(visitor, stream.id().clone(), reader.ender())
+    else {
+        let fields = [
+            (header::RETRY_AFTER, "5"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        return (StatusCode::SERVICE_UNAVAILABLE, fields, FULL).into_response();
+    };
+    let delivery = Delivery {
+        reader,
+        place,
+        _demand: stream.demand(),
+        advance: options.advance_headers,
+    };
+    response.extensions_mut().insert(Handover::new(delivery));
     response
 }
 
@@ -161,75 +161,17 @@ fn tame(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// The body of a stream. Polled when the socket has room, so a slow viewer asks less often and sees the newest frame.
-struct Live {
-    reader: Reader,
-    place: Place,
-    _demand: Demand,
-    advance: bool,
-    state: Progress,
-}
+/// The body as the HTTP library sees it: of unknown length, and nothing in it. The frames follow by [`Delivery`].
+struct UntilClose;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Opening,
-    Running,
-    Over,
-}
-
-impl http_body::Body for Live {
+impl http_body::Body for UntilClose {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = &mut *self;
-        let data = match this.state {
-            Progress::Over => return Poll::Ready(None),
-            Progress::Opening => {
-                // At once, so that a client knows that it was let in before the camera gives its first frame.
-                this.state = Progress::Running;
-                Bytes::from_static(if this.advance {
-                    multipart::ADVANCE_OPENING
-                } else {
-                    multipart::OPENING
-                })
-            }
-            Progress::Running => match this.reader.poll_next(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(frame)) => {
-                    let part = if this.advance {
-                        frame.advance_part()
-                    } else {
-                        frame.part()
-                    };
-                    this.place.count(part.len(), this.reader.skipped());
-                    part
-                }
-                Poll::Ready(Err(ended)) => {
-                    this.state = Progress::Over;
-                    this.place.ended(match ended {
-                        Ended::Reader => "was ended by request",
-                        Ended::Closed => "the server stops",
-                    });
-                    Bytes::from_static(multipart::CLOSING)
-                }
-            },
-        };
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-}
-
-/// What `HEAD` stands for: a body of unknown length, of which nothing is sent.
-struct Unsent;
-
-impl http_body::Body for Unsent {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
         Poll::Ready(None)
     }
 }

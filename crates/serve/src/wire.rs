@@ -62,6 +62,8 @@ fn prepare(socket: &TcpStream, write_timeout: Duration) {
 pub(crate) struct Wire {
     socket: Pin<Box<TimeoutStream<TcpStream>>>,
     fate: Arc<Fate>,
+    /// The last write found no room.
+    is_blocked: bool,
 }
 
 impl Wire {
@@ -72,6 +74,7 @@ impl Wire {
         Self {
             socket: Box::pin(socket),
             fate,
+            is_blocked: false,
         }
     }
 }
@@ -84,6 +87,13 @@ fn noting<T>(fate: &Fate, result: io::Result<T>) -> Poll<io::Result<T>> {
         fate.too_slow();
     }
     Poll::Ready(result)
+}
+
+impl Wire {
+    /// Whether something written before may still wait with its writer.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
 }
 
 impl AsyncRead for Wire {
@@ -103,8 +113,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = ready!(self.socket.as_mut().poll_write(cx, buf));
-        noting(&self.fate, result)
+        let result = self.socket.as_mut().poll_write(cx, buf);
+        self.is_blocked = result.is_pending();
+        noting(&self.fate, ready!(result))
     }
 
     fn poll_write_vectored(
@@ -112,8 +123,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = ready!(self.socket.as_mut().poll_write_vectored(cx, bufs));
-        noting(&self.fate, result)
+        let result = self.socket.as_mut().poll_write_vectored(cx, bufs);
+        self.is_blocked = result.is_pending();
+        noting(&self.fate, ready!(result))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,0 +1,98 @@
+//! A viewer in a thread of its own, for tests that do something else meanwhile.
+
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::Instant,
+};
+
+use camera_sim::stamp::Stamp;
+
+use super::{LIMIT, Parts};
+
+/// What a viewer has seen so far.
+#[derive(Clone, Default)]
+pub(crate) struct Watcher(Arc<(Mutex<Seen>, Condvar)>);
+
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// One for each part; `None` is a picture that the server drew.
+    pub(crate) stamps: Vec<Option<Stamp>>,
+    /// How the stream ended; `Ok` is in good order.
+    pub(crate) end: Option<Result<(), String>>,
+}
+
+impl Seen {
+    /// Pictures of the camera.
+    pub(crate) fn pictures(&self) -> usize {
+        self.stamps.iter().flatten().count()
+    }
+
+    /// Pictures that the server drew.
+    pub(crate) fn placeholders(&self) -> usize {
+        self.stamps.len() - self.pictures()
+    }
+}
+
+impl Watcher {
+    /// Watches until the stream ends.
+    pub(crate) fn of(mut parts: Parts) -> Self {
+        let watcher = Self::default();
+        let writer = watcher.clone();
+        thread::spawn(move || {
+            loop {
+                let next = parts.next();
+                let mut seen = writer.0.0.lock().unwrap();
+                match next {
+                    Ok(Some(part)) => seen.stamps.push(part.stamp),
+                    Ok(None) => seen.end = Some(Ok(())),
+                    Err(error) => seen.end = Some(Err(error.to_string())),
+                }
+                writer.0.1.notify_all();
+                if seen.end.is_some() {
+                    return;
+                }
+            }
+        });
+        watcher
+    }
+
+    /// Waits until `wanted` gives something.
+    pub(crate) fn until<T>(&self, what: &str, mut wanted: impl FnMut(&Seen) -> Option<T>) -> T {
+        let deadline = Instant::now() + LIMIT;
+        let mut seen = self.0.0.lock().unwrap();
+        loop {
+            if let Some(found) = wanted(&seen) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero() && seen.end.is_none(),
+                "{what}: not seen among {} parts, {} of them drawn by the server; the stream's end: {:?}",
+                seen.stamps.len(),
+                seen.placeholders(),
+                seen.end
+            );
+            seen = self.0.1.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+
+    /// So many more pictures of the camera from now on.
+    pub(crate) fn more_pictures(&self, count: usize) {
+        let before = self.until("", |seen| Some(seen.pictures()));
+        self.until("more pictures", |seen| {
+            (seen.pictures() >= before + count).then_some(())
+        });
+    }
+
+    /// Waits for the end of the stream, which has to be in good order.
+    pub(crate) fn to_end(&self) {
+        let end = self.until("the end of the stream", |seen| seen.end.clone());
+        assert_eq!(end, Ok(()), "the stream must end in good order");
+    }
+
+    /// The stream has not ended.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.until("", |seen| Some(seen.end.is_none()))
+    }
+}

@@ -1,0 +1,15 @@
+//! The whole server, watched from outside: the real binary, a simulated camera, real sockets, real clients.
+//!
+//! Every test has a server, a folder and a camera of its own, so all of them run side by side. Nothing here waits for a
+//! time to pass where it can wait for something to happen; the limits are for a test that has failed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod api;
+mod demand;
+mod harness;
+mod hostile;
+mod places;
+mod shutdown;
+mod slow;
+mod snapshot;
+mod stream;

@@ -1,0 +1,119 @@
+//! How many may watch, and what the others are told.
+
+use crate::harness::{Client, Parts, Server, Setup, eventually};
+
+const FULL: &str = "Sorry, the broadcast is full. Please try again later.";
+
+fn refused(server: &Server, path: &str) {
+    let reply = server.get(path);
+    assert_eq!(reply.status, 503);
+    let seconds: u32 = reply.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds));
+    assert!(
+        reply
+            .header("Content-Type")
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    assert_eq!(reply.text(), FULL);
+}
+
+#[test]
+fn sixteen_viewers_of_fifteen_places() {
+    let mut server = Setup::camera_sim().env("MAX_CLIENTS", "15").start();
+    let mut viewers: Vec<Parts> = (0..15).map(|_| server.stream("/stream")).collect();
+    for viewer in &mut viewers {
+        assert!(viewer.part().stamp.is_some());
+    }
+    for path in ["/stream", "/?action=stream", "/api/v1/cameras/main/stream"] {
+        refused(&server, path);
+    }
+    assert_eq!(server.json("/health")["clients"], 15);
+    assert_eq!(server.json("/api/v1/viewers")["refused"], 3);
+    assert_eq!(
+        server.get("/snapshot").status,
+        200,
+        "a snapshot needs no place"
+    );
+
+    drop(viewers.swap_remove(7));
+    let mut next = eventually("a place for the next", || {
+        let reply = server.get("/stream");
+        (reply.status == 200).then(|| Parts::of(reply))
+    });
+    assert!(next.part().stamp.is_some());
+    for viewer in &mut viewers {
+        viewer.part();
+    }
+    server.viewers(15);
+    refused(&server, "/stream");
+    assert_eq!(server.sim_starts().len(), 1, "one camera for all of them");
+    server.stop();
+}
+
+#[test]
+fn head_answers_at_once_takes_no_place_and_starts_no_camera() {
+    let mut server = Setup::camera_sim().server("max_viewers", 1).start();
+    let heads = [
+        "/stream",
+        "/?action=stream",
+        "/api/v1/cameras/main/stream",
+        "/snapshot",
+        "/?action=snapshot",
+    ];
+    let check_heads = || {
+        for path in heads {
+            for client in [
+                Client::new(server.address),
+                Client::new(server.address).http_1_0(),
+            ] {
+                let reply = client.request("HEAD", path);
+                assert_eq!(reply.status, 200, "{path}");
+                let kind = reply.header("Content-Type").unwrap();
+                if path.contains("stream") {
+                    assert_eq!(kind, "multipart/x-mixed-replace; boundary=cctvframe");
+                } else {
+                    assert_eq!(kind, "image/jpeg");
+                }
+            }
+        }
+    };
+    check_heads();
+    assert_eq!(server.camera()["state"], "idle");
+    assert_eq!(server.camera()["starts"], 0);
+    assert_eq!(server.json("/api/v1/viewers")["total"], 0);
+
+    let mut viewer = server.stream("/stream");
+    viewer.part();
+    refused(&server, "/stream");
+    check_heads();
+    assert_eq!(server.json("/health")["clients"], 1);
+    assert_eq!(server.sim_starts().len(), 1);
+    server.stop();
+}
+
+#[test]
+fn nothing_follows_the_answer_to_head() {
+    let server = Setup::camera_sim().start();
+    let answer = Client::new(server.address).raw(b"HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(answer.starts_with(b"HTTP/1."));
+    assert_eq!(&answer[8..17], b" 200 OK\r\n");
+    assert!(answer.ends_with(b"\r\n\r\n"), "{}", answer.escape_ascii());
+    let head_end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    assert_eq!(head_end + 4, answer.len());
+}
+
+#[test]
+fn places_are_for_all_cameras_together() {
+    let mut server = Setup::camera_sim()
+        .server("max_viewers", 2)
+        .another_camera("yard", "test")
+        .start();
+    let mut main = server.stream("/api/v1/cameras/main/stream");
+    let mut yard = server.stream("/api/v1/cameras/yard/stream");
+    assert!(main.part().stamp.is_some());
+    assert!(yard.part().stamp.is_none(), "the test pattern has no stamp");
+    refused(&server, "/stream");
+    refused(&server, "/api/v1/cameras/yard/stream");
+    server.stop();
+}

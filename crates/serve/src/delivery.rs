@@ -1,0 +1,172 @@
+//! From the hub to the socket: one viewer's stream, after HTTP has been spoken.
+//!
+//! The HTTP library reads the request and writes the response's head. What follows is a body that ends with the
+//! connection, and it is written here: a pointer from the hub, one write for each frame. Going through the library for
+//! every frame costs more than the kernel's part of a small write.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hub::{Demand, Ended, Reader};
+use media::{Frame, multipart};
+use tokio::{
+    io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf},
+    time::timeout,
+};
+
+use crate::{farewell::Ear, viewers::Place, wire::Wire};
+
+/// How long the end of a stream may take when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A viewer that was let in. Holds its place, and the camera running.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) reader: Reader,
+    pub(crate) place: Place,
+    pub(crate) _demand: Demand,
+    /// Heads go in advance of their pictures.
+    pub(crate) advance: bool,
+}
+
+/// Carries a delivery from the handler, through its response, to the owner of the connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Handover(Arc<Mutex<Option<Delivery>>>);
+
+impl Handover {
+    pub(crate) fn new(delivery: Delivery) -> Self {
+        Self(Arc::new(Mutex::new(Some(delivery))))
+    }
+
+    pub(crate) fn take(&self) -> Option<Delivery> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What is being written.
+struct InFlight {
+    bytes: Bytes,
+    written: usize,
+    /// The frame it is the part of, for the counts.
+    frame: Option<Arc<Frame>>,
+}
+
+impl Delivery {
+    /// Writes frames to `wire` until the viewer leaves, the stream ends, or the server stops and the viewer does not
+    /// take the end of it.
+    pub(crate) async fn run(mut self, mut wire: Wire, mut ear: Ear) {
+        let opening = if self.advance {
+            multipart::ADVANCE_OPENING
+        } else {
+            multipart::OPENING
+        };
+        let mut in_flight = Some(InFlight {
+            bytes: Bytes::from_static(opening),
+            written: 0,
+            frame: None,
+        });
+        let frames = std::future::poll_fn(|cx| {
+            let end = self.poll_frames(&mut wire, &mut in_flight, cx);
+            match end {
+                Poll::Pending if ear.heard(cx) => Poll::Ready(None),
+                end => end.map(Some),
+            }
+        });
+        let end = match frames.await {
+            Some(end) => end,
+            // The hub closes at the same time: what is in flight may still go, and then the end of the stream.
+            None => {
+                let rest =
+                    std::future::poll_fn(|cx| self.poll_frames(&mut wire, &mut in_flight, cx));
+                timeout(GRACE, rest)
+                    .await
+                    .unwrap_or(End::Stream(Ended::Closed))
+            }
+        };
+        if let End::Stream(ended) = end {
+            self.place.ended(match ended {
+                Ended::Reader => "was ended by request",
+                Ended::Closed => "the server stops",
+            });
+            let farewell = async {
+                wire.write_all(multipart::CLOSING).await?;
+                wire.shutdown().await
+            };
+            let _ = timeout(GRACE, farewell).await;
+        }
+        // The place and the demand are given back before the socket is closed.
+        drop(self);
+    }
+
+    /// Writes as much as the socket takes, then waits for whichever comes first: room, a frame, or the viewer's end.
+    fn poll_frames(
+        &mut self,
+        wire: &mut Wire,
+        in_flight: &mut Option<InFlight>,
+        cx: &mut Context<'_>,
+    ) -> Poll<End> {
+        loop {
+            if let Some(part) = in_flight {
+                match Pin::new(&mut *wire).poll_write(cx, &part.bytes[part.written..]) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Left),
+                    Poll::Ready(Ok(n)) => part.written += n,
+                    Poll::Pending => break,
+                }
+                if part.written == part.bytes.len() {
+                    if let Some(frame) = &part.frame {
+                        self.place
+                            .count(part.written, self.reader.skipped(), frame.arrived);
+                    }
+                    *in_flight = None;
+                }
+            } else {
+                match self.reader.poll_next(cx) {
+                    Poll::Ready(Ok(frame)) => {
+                        let bytes = if self.advance {
+                            frame.advance_part()
+                        } else {
+                            frame.part()
+                        };
+                        *in_flight = Some(InFlight {
+                            bytes,
+                            written: 0,
+                            frame: Some(frame),
+                        });
+                    }
+                    Poll::Ready(Err(ended)) => return Poll::Ready(End::Stream(ended)),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        ready!(poll_left(wire, cx));
+        Poll::Ready(End::Left)
+    }
+}
+
+/// Why no more frames are written.
+enum End {
+    /// The viewer is gone, or takes nothing.
+    Left,
+    /// The stream is over.
+    Stream(Ended),
+}
+
+/// Ready when the viewer has closed its side. What it says meanwhile is of no interest.
+fn poll_left(wire: &mut Wire, cx: &mut Context<'_>) -> Poll<()> {
+    let mut space = [0; 256];
+    loop {
+        let mut buf = ReadBuf::new(&mut space);
+        match ready!(Pin::new(&mut *wire).poll_read(cx, &mut buf)) {
+            Ok(()) if !buf.filled().is_empty() => {}
+            Ok(()) => return Poll::Ready(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Poll::Ready(()),
+        }
+    }
+}

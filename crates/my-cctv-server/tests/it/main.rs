@@ -5,11 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod cli;
+mod clients;
 mod demand;
+mod faults;
 mod harness;
 mod hostile;
+mod load;
 mod places;
 mod shutdown;
 mod slow;
 mod snapshot;
+mod sources;
 mod stream;

@@ -1,6 +1,7 @@
 //! A viewer in a thread of its own, for tests that do something else meanwhile.
 
 use std::{
+    net::{Shutdown, TcpStream},
     sync::{Arc, Condvar, Mutex},
     thread,
     time::Instant,
@@ -10,10 +11,13 @@ use camera_sim::stamp::Stamp;
 
 use super::{LIMIT, Parts};
 
-/// What a viewer has seen so far.
-#[derive(Clone, Default)]
-pub(crate) struct Watcher(Arc<(Mutex<Seen>, Condvar)>);
+/// A viewer; leaves when dropped.
+pub(crate) struct Watcher {
+    shared: Arc<(Mutex<Seen>, Condvar)>,
+    socket: TcpStream,
+}
 
+/// What a viewer has seen so far.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// One for each part; `None` is a picture that the server drew.
@@ -37,30 +41,31 @@ impl Seen {
 impl Watcher {
     /// Watches until the stream ends.
     pub(crate) fn of(mut parts: Parts) -> Self {
-        let watcher = Self::default();
-        let writer = watcher.clone();
+        let socket = parts.socket().try_clone().unwrap();
+        let shared = Arc::<(Mutex<Seen>, Condvar)>::default();
+        let writer = shared.clone();
         thread::spawn(move || {
             loop {
                 let next = parts.next();
-                let mut seen = writer.0.0.lock().unwrap();
+                let mut seen = writer.0.lock().unwrap();
                 match next {
                     Ok(Some(part)) => seen.stamps.push(part.stamp),
                     Ok(None) => seen.end = Some(Ok(())),
                     Err(error) => seen.end = Some(Err(error.to_string())),
                 }
-                writer.0.1.notify_all();
+                writer.1.notify_all();
                 if seen.end.is_some() {
                     return;
                 }
             }
         });
-        watcher
+        Self { shared, socket }
     }
 
     /// Waits until `wanted` gives something.
     pub(crate) fn until<T>(&self, what: &str, mut wanted: impl FnMut(&Seen) -> Option<T>) -> T {
         let deadline = Instant::now() + LIMIT;
-        let mut seen = self.0.0.lock().unwrap();
+        let mut seen = self.shared.0.lock().unwrap();
         loop {
             if let Some(found) = wanted(&seen) {
                 return found;
@@ -73,7 +78,7 @@ impl Watcher {
                 seen.placeholders(),
                 seen.end
             );
-            seen = self.0.1.wait_timeout(seen, left).unwrap().0;
+            seen = self.shared.1.wait_timeout(seen, left).unwrap().0;
         }
     }
 
@@ -94,5 +99,11 @@ impl Watcher {
     /// The stream has not ended.
     pub(crate) fn is_watching(&self) -> bool {
         self.until("", |seen| Some(seen.end.is_none()))
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }

@@ -1,0 +1,44 @@
+# The verbs. Each is thin; what it does is in scripts/ and bench/.
+
+SERVER := target/release/my-cctv-server
+
+.PHONY: help run build web test bench screenshots fuzz clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: build ## Build everything and serve on port 3000 (CAMERA=sim takes the simulated camera)
+	@scripts/run "$(SERVER)" "$(CAMERA)"
+
+build: web ## The release binary, page included: target/release/my-cctv-server
+	cargo build --release --locked -p my-cctv-server
+
+web: web/dist/index.html
+
+# Files of the page that the bundle is made of.
+PAGE := $(shell find web/src web/public web/build -type f 2>/dev/null) web/index.html web/vite.config.ts web/tsconfig.json
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(PAGE)
+	cd web && npm run build
+	@touch $@
+
+test: ## Install what the tests need, then run them all
+	scripts/test
+
+bench: web ## Print every figure the README states (QUICK=1 for a short look)
+	bench/all
+
+screenshots: web ## Pictures of every view, in web/test-results/screenshots
+	cargo build --locked -p my-cctv-server
+	cd web && CCTV_SERVER=../target/debug/my-cctv-server npm run screenshots
+
+fuzz: ## Fuzz every parser (SECONDS_EACH=60)
+	scripts/fuzz
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf web/dist web/node_modules web/test-results fuzz/target

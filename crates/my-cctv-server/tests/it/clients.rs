@@ -1,0 +1,1 @@
+//! Programs that people point at a camera.

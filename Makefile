@@ -34,7 +34,7 @@ bench: web ## Print every figure the README states (QUICK=1 for a short look)
 
 screenshots: web ## Pictures of every view, in web/test-results/screenshots
 	cargo build --locked -p my-cctv-server
-	cd web && CCTV_SERVER=../target/debug/my-cctv-server npm run screenshots
+	cd web && CCTV_SERVER="$(CURDIR)/target/debug/my-cctv-server" npm run screenshots
 
 fuzz: ## Fuzz every parser (SECONDS_EACH=60)
 	scripts/fuzz

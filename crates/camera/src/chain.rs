@@ -97,7 +97,10 @@ impl Chain {
                 None => std::future::pending().await,
             }
         });
-        let running_trouble = |line: &str| failure::kind_of(line).filter(|k| *k == Kind::TimedOut);
+        let running_trouble = |line: &str| {
+            let kind = failure::kind_of(line).filter(|kind| *kind == Kind::TimedOut)?;
+            Some(Failure::new(kind, failure::tidy(line)))
+        };
         loop {
             tokio::select! {
                 biased;
@@ -115,9 +118,7 @@ impl Chain {
                     }
                     _ => return false,
                 },
-                kind = camera.stderr.watch(running_trouble) => {
-                    sink.trouble(Failure::new(kind, camera.stderr.kept().last().cloned().unwrap_or_default()));
-                }
+                failure = camera.stderr.watch(running_trouble) => sink.trouble(failure),
                 () = &mut converter_words => {}
             }
         }

@@ -232,7 +232,7 @@ pub(crate) fn kind_of(line: &str) -> Option<Kind> {
 }
 
 /// `ERROR: *** text ***` is `text`; a line must not fill the log.
-fn tidy(line: &str) -> String {
+pub(crate) fn tidy(line: &str) -> String {
     let text = line
         .trim()
         .trim_start_matches("ERROR:")

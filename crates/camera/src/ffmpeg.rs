@@ -21,19 +21,31 @@ fn find_ffmpeg() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new(Kind::ProgramMissing, "ffmpeg is not in the path"))
 }
 
-fn spawn(args: &[&str], stdin: Stdio) -> Result<Child, Failure> {
+fn spawn(args: &[String]) -> Result<Child, Failure> {
     let ffmpeg = find_ffmpeg()?;
-    let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-    Child::spawn(&ffmpeg, &args, stdin).map_err(|e| Failure::spawn("ffmpeg", &e))
+    Child::spawn(&ffmpeg, args, Stdio::null()).map_err(|e| Failure::spawn("ffmpeg", &e))
+}
+
+/// Arguments written as one line. For our own words and numbers only: what an operator wrote stays whole, as one argument.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// How every ffmpeg starts: it asks nothing, and says only what is wrong.
+const QUIET: &str = "-nostdin -hide_banner -loglevel warning";
+
+/// Any video to JPEGs on stdout, each at once.
+fn to_mjpeg(quality: u8) -> Vec<String> {
+    let q = q_scale(quality);
+    words(&format!(
+        "-fps_mode passthrough -c:v mjpeg -pix_fmt yuvj420p -q:v {q} -flush_packets 1 -f mjpeg pipe:1"
+    ))
 }
 
 /// ffmpeg's scale from 2 (best) to 31 for a quality of 1 to 100; near enough to libjpeg's in size.
 fn q_scale(quality: u8) -> String {
     (2 + (100 - u32::from(quality.clamp(1, 100))) * 29 / 99).to_string()
 }
-
-/// How every ffmpeg starts: it asks nothing, and says only what is wrong.
-const QUIET: [&str; 4] = ["-nostdin", "-hide_banner", "-loglevel", "warning"];
 
 /// rpicam-vid as H.264, turned into JPEG: one pair of programs for all viewers.
 #[derive(Debug)]
@@ -57,50 +69,15 @@ impl H264ToMjpeg {
             let args = rpicam::arguments(&self.settings, None, Output::H264, &self.unknown);
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
-            let framerate = self.settings.framerate.to_string();
-            let quality = q_scale(self.settings.quality);
-            // Out with every picture at once: no probing, no frame reordering, no timestamps made up.
+            let framerate = self.settings.framerate;
             let convert = [
-                &QUIET[..],
-                &[
-                    "-fflags",
-                    "nobuffer",
-                    "-flags",
-                    "low_delay",
-                    "-probesize",
-                    "32",
-                    "-analyzeduration",
-                    "0",
-                ],
-                &[
-                    "-f",
-                    "h264",
-                    "-framerate",
-                    &framerate,
-                    "-i",
-                    "pipe:0",
-                    "-an",
-                    "-fps_mode",
-                    "passthrough",
-                ],
-                &[
-                    "-c:v",
-                    "mjpeg",
-                    "-pix_fmt",
-                    "yuvj420p",
-                    "-q:v",
-                    &quality,
-                    "-flush_packets",
-                    "1",
-                    "-f",
-                    "mjpeg",
-                    "pipe:1",
-                ],
+                words(QUIET),
+                // Out with every picture at once: no probing, no reordering.
+                words("-fflags nobuffer -flags low_delay -probesize 32 -analyzeduration 0"),
+                words(&format!("-f h264 -framerate {framerate} -i pipe:0 -an")),
+                to_mjpeg(self.settings.quality),
             ]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>();
+            .concat();
             let (mut chain, started) =
                 Chain::with_converter(camera, |stdin| Child::spawn(&ffmpeg, &convert, stdin));
             if let Err(error) = started {
@@ -139,37 +116,22 @@ impl Usb {
 impl Source for Usb {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(async move {
-            let size = format!("{}x{}", self.settings.width_px, self.settings.height_px);
-            let framerate = self.settings.framerate.to_string();
-            let device = self.device.to_string_lossy();
+            let Settings {
+                width_px,
+                height_px,
+                framerate,
+                max_frame_bytes,
+                ..
+            } = self.settings;
             let args = [
-                &QUIET[..],
-                &[
-                    "-f",
-                    "v4l2",
-                    "-input_format",
-                    "mjpeg",
-                    "-video_size",
-                    &size,
-                    "-framerate",
-                    &framerate,
-                ],
-                &[
-                    "-i",
-                    &device,
-                    "-an",
-                    "-c:v",
-                    "copy",
-                    "-flush_packets",
-                    "1",
-                    "-f",
-                    "mjpeg",
-                    "pipe:1",
-                ],
+                words(QUIET),
+                words(&format!("-f v4l2 -input_format mjpeg -video_size {width_px}x{height_px} -framerate {framerate}")),
+                vec!["-i".to_owned(), self.device.to_string_lossy().into_owned()],
+                words("-an -c:v copy -flush_packets 1 -f mjpeg pipe:1"),
             ]
             .concat();
-            Chain::new(spawn(&args, Stdio::null())?)
-                .run(sink, self.settings.max_frame_bytes, stop)
+            Chain::new(spawn(&args)?)
+                .run(sink, max_frame_bytes, stop)
                 .await
         })
     }
@@ -191,53 +153,37 @@ impl VideoFile {
 impl Source for VideoFile {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(async move {
-            // `file:` keeps a name with a colon or a leading dash from meaning anything else, and the white list keeps
-            // a playlist from leading ffmpeg to other places.
-            let input = format!("file:{}", self.path.display());
-            let quality = q_scale(self.settings.quality);
-            let framerate = self.settings.framerate.to_string();
-            let raw = self
+            check_readable(&self.path)?;
+            let Settings {
+                framerate,
+                quality,
+                max_frame_bytes,
+                ..
+            } = self.settings;
+            // A bare H.264 stream has no times of its own.
+            let is_bare = self
                 .path
                 .extension()
                 .is_some_and(|e| e == "h264" || e == "264");
-            let rate: &[&str] = if raw {
-                &["-f", "h264", "-framerate", &framerate]
+            let rate = if is_bare {
+                format!("-f h264 -framerate {framerate}")
             } else {
-                &[]
+                String::new()
             };
             let args = [
-                &QUIET[..],
-                &["-protocol_whitelist", "file,pipe"],
-                rate,
-                &[
-                    "-re",
-                    "-stream_loop",
-                    "-1",
-                    "-i",
-                    &input,
-                    "-map",
-                    "0:v:0",
-                    "-fps_mode",
-                    "passthrough",
-                ],
-                &[
-                    "-c:v",
-                    "mjpeg",
-                    "-pix_fmt",
-                    "yuvj420p",
-                    "-q:v",
-                    &quality,
-                    "-flush_packets",
-                    "1",
-                    "-f",
-                    "mjpeg",
-                    "pipe:1",
-                ],
+                words(QUIET),
+                // The white list keeps a playlist from leading ffmpeg to other places.
+                words("-protocol_whitelist file,pipe"),
+                words(&rate),
+                words("-re -stream_loop -1"),
+                // `file:` keeps a name with a colon or a leading dash from meaning anything else.
+                vec!["-i".to_owned(), format!("file:{}", self.path.display())],
+                words("-map 0:v:0"),
+                to_mjpeg(quality),
             ]
             .concat();
-            check_readable(&self.path)?;
-            Chain::new(spawn(&args, Stdio::null())?)
-                .run(sink, self.settings.max_frame_bytes, stop)
+            Chain::new(spawn(&args)?)
+                .run(sink, max_frame_bytes, stop)
                 .await
         })
     }

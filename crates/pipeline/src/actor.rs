@@ -190,7 +190,9 @@ impl Actor {
                     }
                     let sentence = if seen { cause.sentence() } else { "The camera is starting." };
                     if seen {
-                        Pulse::lock(&pulse).is_live = false;
+                        if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
+                            warn!(cause = %cause, "no pictures: viewers are told so");
+                        }
                         publisher.set_status(CameraState::Stalled, Some(sentence.to_owned()));
                     }
                     placeholder.show(publisher, *epoch, sentence, since).await;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use camera::{Failure, Sink};
@@ -25,6 +25,9 @@ pub(crate) struct Pulse {
     pub(crate) is_live: bool,
 }
 
+/// Broken pictures are told of at once and then summed up: a bad cable breaks every second one.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// Turns pictures into frames and publishes them.
 #[derive(Debug)]
 pub(crate) struct Feed<'a> {
@@ -32,6 +35,9 @@ pub(crate) struct Feed<'a> {
     /// Zero of the stream's own time.
     epoch: Instant,
     pulse: &'a Mutex<Pulse>,
+    /// What was dropped since it was last told, and when that was.
+    untold: Dropped,
+    told: Option<Instant>,
 }
 
 impl Pulse {
@@ -56,6 +62,8 @@ impl<'a> Feed<'a> {
             publisher,
             epoch,
             pulse,
+            untold: Dropped::default(),
+            told: None,
         }
     }
 }
@@ -82,6 +90,8 @@ impl Sink for Feed<'_> {
                 took_ms,
                 "pictures arrive"
             );
+        } else if !pulse.is_live {
+            info!("pictures arrive again");
         }
         pulse.first.get_or_insert(now);
         pulse.newest = Some(now);
@@ -97,19 +107,29 @@ impl Sink for Feed<'_> {
     fn dropped(&mut self, dropped: Dropped) {
         let pictures = dropped.broken + dropped.oversized;
         self.publisher.count_dropped(dropped.bytes, pictures);
-        if pictures > 0 {
+        self.untold = Dropped {
+            bytes: self.untold.bytes + dropped.bytes,
+            broken: self.untold.broken + dropped.broken,
+            oversized: self.untold.oversized + dropped.oversized,
+        };
+        if pictures > 0 && self.told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+            self.told = Some(Instant::now());
+            let Dropped {
+                bytes,
+                broken,
+                oversized,
+            } = std::mem::take(&mut self.untold);
             warn!(
-                bytes = dropped.bytes,
-                broken = dropped.broken,
-                oversized = dropped.oversized,
-                "the camera sent what is no picture: dropped"
+                bytes,
+                broken, oversized, "the camera sent what is no picture: dropped"
             );
         }
     }
 
     fn trouble(&mut self, failure: Failure) {
         let mut pulse = Pulse::lock(self.pulse);
-        if pulse.trouble.as_ref() != Some(&failure) {
+        // The same trouble comes in many words, about once a second.
+        if pulse.trouble.as_ref().map(|known| known.kind) != Some(failure.kind) {
             warn!(%failure, advice = failure.advice(), "the camera is in trouble");
         }
         pulse.trouble = Some(failure);

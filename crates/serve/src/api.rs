@@ -4,7 +4,7 @@ use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{live, page, problem::Problem, snapshot, state::App, viewers::Viewer, wire::Peer};
+use crate::{
+    live::{self, StreamOptions, Visit},
+    page,
+    problem::Problem,
+    snapshot,
+    state::{App, Camera},
+    viewers::Viewer,
+};
 
 /// A time as RFC 3339 in UTC, to the millisecond.
 fn rfc3339(time: SystemTime) -> String {
@@ -162,12 +169,8 @@ pub(crate) async fn cameras(State(app): State<App>) -> Json<CameraList> {
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn camera(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Json<CameraView>, Problem> {
-    let stream = app.hub.get(&id).ok_or_else(Problem::no_such_camera)?;
-    Ok(Json(CameraView::of(&stream, &app)))
+pub(crate) async fn camera(State(app): State<App>, Camera(stream): Camera) -> Json<CameraView> {
+    Json(CameraView::of(&stream, &app))
 }
 
 /// One open stream.
@@ -356,28 +359,23 @@ pub(crate) struct Action {
 )]
 pub(crate) async fn root(
     State(app): State<App>,
-    axum::extract::Query(Action { action }): axum::extract::Query<Action>,
+    Query(Action { action }): Query<Action>,
+    camera: Result<Camera, Problem>,
+    visit: Visit,
     method: Method,
-    peer: Peer,
     headers: HeaderMap,
 ) -> Response {
     let Some(action) = action else {
         return page::index(&headers);
     };
-    let Some(stream) = app.hub.first() else {
-        return Problem::no_such_camera().into_response();
+    let Camera(stream) = match camera {
+        Ok(camera) => camera,
+        Err(problem) => return problem.into_response(),
     };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();
     match action {
-        "stream" => live::open(
-            &app,
-            &stream,
-            &method,
-            peer,
-            live::StreamOptions::default(),
-            &headers,
-        ),
+        "stream" => live::open(&app, &stream, visit, StreamOptions::default()),
         "snapshot" => snapshot::take(&stream, &method, app.config.snapshot_timeout).await,
         _ => Problem::new(
             StatusCode::BAD_REQUEST,

@@ -1,6 +1,7 @@
 //! The live MJPEG stream: who is let in, and what the answer's head says.
 
 use std::{
+    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -8,8 +9,8 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header},
+    extract::{FromRequestParts, Query, State},
+    http::{HeaderValue, Method, StatusCode, Version, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use utoipa::IntoParams;
 use crate::{
     delivery::{Delivery, Handover},
     problem::Problem,
-    state::App,
+    state::{App, Camera},
     viewers::Visitor,
     wire::Peer,
 };
@@ -61,15 +62,11 @@ fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
 )]
 pub(crate) async fn first(
     State(app): State<App>,
-    method: Method,
-    peer: Peer,
+    Camera(stream): Camera,
+    visit: Visit,
     options: Query<StreamOptions>,
-    headers: HeaderMap,
 ) -> Response {
-    match app.hub.first() {
-        Some(stream) => open(&app, &stream, &method, peer, options.0, &headers),
-        None => Problem::no_such_camera().into_response(),
-    }
+    open(&app, &stream, visit, options.0)
 }
 
 /// Live MJPEG of one camera.
@@ -86,15 +83,35 @@ pub(crate) async fn first(
 )]
 pub(crate) async fn of_camera(
     State(app): State<App>,
-    Path(id): Path<String>,
-    method: Method,
-    peer: Peer,
+    Camera(stream): Camera,
+    visit: Visit,
     options: Query<StreamOptions>,
-    headers: HeaderMap,
 ) -> Response {
-    match app.hub.get(&id) {
-        Some(stream) => open(&app, &stream, &method, peer, options.0, &headers),
-        None => Problem::no_such_camera().into_response(),
+    open(&app, &stream, visit, options.0)
+}
+
+/// Who asks, and whether for more than the head.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    is_head: bool,
+    visitor: Visitor,
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Peer { address, fate } = Peer::from_request_parts(parts, state).await?;
+        let agent = parts.headers.get(header::USER_AGENT);
+        let user_agent = agent.map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
+        Ok(Self {
+            is_head: parts.method == Method::HEAD,
+            visitor: Visitor {
+                address,
+                user_agent,
+                fate,
+            },
+        })
     }
 }
 
@@ -102,10 +119,8 @@ pub(crate) async fn of_camera(
 pub(crate) fn open(
     app: &App,
     stream: &Arc<Stream>,
-    method: &Method,
-    peer: Peer,
+    visit: Visit,
     options: StreamOptions,
-    headers: &HeaderMap,
 ) -> Response {
     let mut response = Response::new(Body::new(UntilClose));
     // A body that ends with its connection: old clients know nothing else, new ones understand it, and no frame needs
@@ -124,21 +139,13 @@ pub(crate) fn open(
     fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     // Without it nginx collects pictures before it passes them on.
     fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    if method == Method::HEAD {
+    if visit.is_head {
         return response;
     }
-    let user_agent = headers
-        .get(header::USER_AGENT)
-        .map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
-    let visitor = Visitor {
-        address: peer.address,
-        user_agent,
-        fate: peer.fate,
-    };
     let reader = stream.latest();
     let Some(place) = app
         .viewers
-        .admit(visitor, stream.id().clone(), reader.ender())
+        .admit(visit.visitor, stream.id().clone(), reader.ender())
     else {
         let fields = [
             (header::RETRY_AFTER, "5"),
@@ -166,7 +173,7 @@ struct UntilClose;
 
 impl http_body::Body for UntilClose {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         self: Pin<&mut Self>,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,10 @@ use hub::{CameraState, Stream};
 use media::Frame;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{problem::Problem, state::App};
+use crate::{
+    problem::Problem,
+    state::{App, Camera},
+};
 
 /// The newest picture of the first camera.
 ///
@@ -20,23 +23,26 @@ use crate::{problem::Problem, state::App};
 #[utoipa::path(
     get,
     path = "/snapshot",
+    operation_id = "snapshot",
     tag = "live",
     responses(
         (status = 200, description = "The picture", content_type = "image/jpeg"),
         (status = 503, description = "The camera gives no picture", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn first(State(app): State<App>, method: Method) -> Response {
-    match app.hub.first() {
-        Some(stream) => take(&stream, &method, app.config.snapshot_timeout).await,
-        None => Problem::no_such_camera().into_response(),
-    }
+pub(crate) async fn first(
+    State(app): State<App>,
+    Camera(stream): Camera,
+    method: Method,
+) -> Response {
+    take(&stream, &method, app.config.snapshot_timeout).await
 }
 
 /// The newest picture of one camera.
 #[utoipa::path(
     get,
     path = "/api/v1/cameras/{id}/snapshot",
+    operation_id = "camera_snapshot",
     tag = "live",
     params(("id" = String, Path, description = "Camera id")),
     responses(
@@ -47,13 +53,10 @@ pub(crate) async fn first(State(app): State<App>, method: Method) -> Response {
 )]
 pub(crate) async fn of_camera(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Camera(stream): Camera,
     method: Method,
 ) -> Response {
-    match app.hub.get(&id) {
-        Some(stream) => take(&stream, &method, app.config.snapshot_timeout).await,
-        None => Problem::no_such_camera().into_response(),
-    }
+    take(&stream, &method, app.config.snapshot_timeout).await
 }
 
 /// Answers with the newest picture. `HEAD` answers at once and starts no camera.

@@ -5,9 +5,13 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use hub::Hub;
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use hub::{Hub, Stream};
 
-use crate::{Config, viewers::Viewers};
+use crate::{Config, problem::Problem, viewers::Viewers};
 
 /// Shared by all requests.
 #[derive(Clone, Debug)]
@@ -17,4 +21,23 @@ pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,
+}
+
+/// The camera an address is about: the one its path names, or the first.
+#[derive(Debug)]
+pub(crate) struct Camera(pub(crate) Arc<Stream>);
+
+impl FromRequestParts<App> for Camera {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let id = Option::<Path<String>>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Problem::no_such_camera())?;
+        let stream = match id {
+            Some(Path(id)) => app.hub.get(&id),
+            None => app.hub.first(),
+        };
+        stream.map(Self).ok_or_else(Problem::no_such_camera)
+    }
 }

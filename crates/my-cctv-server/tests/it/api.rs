@@ -148,13 +148,15 @@ fn ending_one_viewer_ends_that_one_in_good_order() {
             .clone();
         let path = format!("/api/v1/viewers/{id}");
         assert_eq!(server.request("DELETE", &path).status, 204);
-        watcher.to_end();
+        watcher.ends_well();
         eventually("its place to be free", || {
             (server.request("DELETE", &path).status == 404).then_some(())
         });
         problem(&server, "DELETE", &path, 404);
     }
-    assert_eq!(server.log.all("viewer gone").len(), 2);
+    eventually("two lines in the log", || {
+        (server.log.all("viewer gone").len() == 2).then_some(())
+    });
     for line in server.log.all("viewer gone") {
         assert_eq!(line.fields["reason"], "was ended by request");
     }
@@ -267,7 +269,7 @@ fn what_the_document_says_answers_and_what_answers_is_in_it() {
         let status = server.request(method, path).status;
         assert!((200..300).contains(&status), "{method} {path}: {status}");
     }
-    watcher.to_end();
+    watcher.ends_well();
 
     let mut paths: BTreeSet<&str> = operations.iter().map(|(_, path)| &**path).collect();
     // Names from the old server, from mjpg-streamer, from what is to come, and from other programs.

@@ -109,7 +109,7 @@ fn killing_the_server_leaves_no_camera() {
     let mut server = Setup::camera_sim().start();
     let mut parts = server.stream("/stream");
     parts.part();
-    let pids = server.programs();
+    let pids = server.wait_for_programs(1);
     assert_eq!(pids, server.sim_starts());
     assert!(is_alive(pids[0]));
     server.signal(Signal::KILL);
@@ -122,8 +122,8 @@ fn killing_the_server_leaves_neither_camera_nor_converter() {
     let mut server = Setup::simulated("ffmpeg").start();
     let mut parts = server.stream("/stream");
     parts.part();
-    let pids = server.programs();
-    assert_eq!(pids.len(), 2, "the camera and ffmpeg");
+    // The camera and ffmpeg.
+    let pids = server.wait_for_programs(2);
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     server.signal(Signal::KILL);
     assert_eq!(server.exit_code(), -9);
@@ -137,8 +137,7 @@ fn one_pair_of_programs_for_all_viewers_of_h264() {
     for parts in &mut viewers {
         parts.part();
     }
-    let pids = server.programs();
-    assert_eq!(pids.len(), 2);
+    let pids = server.wait_for_programs(2);
     drop(viewers);
     server.log.message("camera stopped");
     all_gone(&pids);

@@ -28,7 +28,7 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
         let begin = Instant::now();
         server.signal(signal);
         for watcher in &watchers {
-            watcher.to_end();
+            watcher.ends_well();
         }
         assert_eq!(server.exit_code(), 0);
         assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
@@ -48,7 +48,7 @@ fn a_stream_with_heads_in_advance_ends_in_good_order_too() {
     let mut parts = server.stream("/stream?advance_headers=1");
     parts.part();
     server.signal(Signal::TERM);
-    parts.to_end();
+    parts.ends_well();
     assert_eq!(server.exit_code(), 0);
 }
 
@@ -60,7 +60,7 @@ fn a_camera_that_ignores_signals_is_gone_all_the_same() {
     let pids = server.sim_starts();
     let begin = Instant::now();
     server.signal(Signal::TERM);
-    watcher.to_end();
+    watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
     assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
     all_gone(&pids);
@@ -68,13 +68,13 @@ fn a_camera_that_ignores_signals_is_gone_all_the_same() {
 
 #[test]
 fn a_stalled_viewer_does_not_hold_up_the_end() {
-    let mut server = Setup::camera_sim().sim("FRAME_BYTES", "40000").start();
+    let mut server = Setup::camera_sim().frame_bytes(40_000).start();
     let stalled = Client::with_receive_buffer(server.address, 4096).request("GET", "/stream");
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(5);
     let begin = Instant::now();
     server.signal(Signal::TERM);
-    watcher.to_end();
+    watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
     assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
     drop(stalled);
@@ -87,7 +87,7 @@ fn a_camera_that_never_gave_a_picture_is_stopped_too() {
     let watcher = Watcher::of(server.stream("/stream"));
     server.log.message("camera program started");
     server.signal(Signal::TERM);
-    watcher.to_end();
+    watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
     all_gone(&server.programs());
 }
@@ -118,7 +118,7 @@ fn a_connection_during_the_end_is_not_left_hanging() {
     assert!(is_alive(server.sim_starts()[0]));
     server.signal(Signal::TERM);
     server.log.message("stopping");
-    parts.to_end();
+    parts.ends_well();
     assert_eq!(server.exit_code(), 0);
     assert!(std::net::TcpStream::connect(server.address).is_err());
 }

@@ -17,7 +17,7 @@ fn a_viewer_that_takes_nothing_is_closed_and_its_place_is_free() {
     let mut server = Setup::camera_sim()
         .server("viewer_timeout_s", 2)
         .server("max_viewers", 2)
-        .sim("FRAME_BYTES", "40000")
+        .frame_bytes(40_000)
         .start();
     let watcher = Watcher::of(server.stream("/stream"));
     let stalled = Client::with_receive_buffer(server.address, 4096).request("GET", "/stream");
@@ -38,7 +38,7 @@ fn a_viewer_that_takes_nothing_is_closed_and_its_place_is_free() {
 fn a_viewer_that_pauses_gets_fresh_pictures_soon() {
     // What it may get of old pictures beside its own receive buffer, and a part that was begun is always ended.
     const STALE_BYTES: u64 = 64 << 10;
-    let mut server = Setup::camera_sim().sim("FRAME_BYTES", "20000").start();
+    let mut server = Setup::camera_sim().frame_bytes(20_000).start();
     let reply = Client::with_receive_buffer(server.address, 16 << 10).request("GET", "/stream");
     let mut parts = Parts::of(reply);
     let own = socket2::SockRef::from(parts.socket())
@@ -68,7 +68,7 @@ fn a_viewer_that_pauses_gets_fresh_pictures_soon() {
 
 #[test]
 fn a_slow_viewer_sees_fewer_pictures_and_each_one_whole() {
-    let mut server = Setup::camera_sim().sim("FRAME_BYTES", "20000").start();
+    let mut server = Setup::camera_sim().frame_bytes(20_000).start();
     let fast = Watcher::of(server.stream("/stream"));
     fast.more_pictures(1);
     let reply = Client::with_receive_buffer(server.address, 4096).request("GET", "/stream");

@@ -4,30 +4,13 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use crate::harness::{Parts, Server, Setup, decode, eventually, sibling, skipped, tool};
+use crate::harness::{Parts, Server, Setup, decode, draw, eventually, sibling, skipped};
 
-/// Has ffmpeg make a file of `frames` pictures of 160x120 that all differ.
-fn generate(path: &Path, frames: u32, options: &[&str]) {
-    let status = Command::new(tool("ffmpeg", "ffmpeg"))
-        .args([
-            "-nostdin",
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc=size=160x120:rate=10",
-        ])
-        .args(["-frames:v", &frames.to_string()])
-        .args(options)
-        .arg(path)
-        .stdin(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "{}", path.display());
+/// Pictures of 160x120 that all differ.
+fn generate(path: &Path, count: u32, options: &[&str]) {
+    draw(path, "testsrc=size=160x120:rate=10", count, options);
 }
 
 const MJPEG: &[&str] = &["-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg"];

@@ -66,7 +66,7 @@ fn http_1_1_gets_whole_parts_in_chunks_or_until_the_connection_closes() {
     let mut parts = Parts::of(reply);
     check_parts(&mut parts, 30);
     server.signal(rustix::process::Signal::TERM);
-    parts.to_end();
+    parts.ends_well();
     assert_eq!(server.exit_code(), 0);
 }
 
@@ -82,7 +82,7 @@ fn http_1_0_gets_parts_until_the_connection_closes() {
     let mut parts = Parts::of(reply);
     check_parts(&mut parts, 10);
     server.signal(rustix::process::Signal::TERM);
-    parts.to_end();
+    parts.ends_well();
     assert_eq!(server.exit_code(), 0);
 }
 

@@ -1,7 +1,7 @@
 //! A small HTTP client that hides nothing: it takes no more and no less than RFC 9112 allows, and shows every byte.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read, Write as _},
+    io::{self, BufReader, Read, Write as _},
     net::{SocketAddr, TcpStream},
 };
 
@@ -94,7 +94,7 @@ pub(crate) struct Body {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
+enum Framing {
     /// So many bytes are left.
     Length(u64),
     /// So many bytes are left of this chunk; the first one has not begun.
@@ -189,10 +189,6 @@ impl Reply {
 }
 
 impl Body {
-    pub(crate) fn framing(&self) -> Framing {
-        self.framing
-    }
-
     pub(crate) fn socket(&self) -> &TcpStream {
         self.source.get_ref()
     }

@@ -2,6 +2,7 @@
 
 mod http;
 mod log;
+mod media;
 mod parts;
 mod server;
 mod watcher;
@@ -14,9 +15,10 @@ use std::{
 };
 
 pub(crate) use http::{Client, Reply};
+pub(crate) use media::{decode, draw};
 pub(crate) use parts::{Part, Parts};
 pub(crate) use server::{Server, Setup};
-pub(crate) use watcher::{Seen, Watcher};
+pub(crate) use watcher::Watcher;
 
 /// Far more than anything here takes, even on a small machine with much else to do.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -81,18 +83,6 @@ pub(crate) fn all_gone(pids: &[i32]) {
             (!is_alive(*pid)).then_some(())
         });
     }
-}
-
-/// Width and height of a JPEG that can be decoded to its last line.
-pub(crate) fn decode(jpeg: &[u8]) -> (usize, usize) {
-    let mut decoder =
-        zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(jpeg));
-    let pixels = decoder
-        .decode()
-        .unwrap_or_else(|error| panic!("{error:?}: not a JPEG"));
-    let (width, height) = decoder.dimensions().unwrap();
-    assert_eq!(pixels.len() % (width * height), 0);
-    (width, height)
 }
 
 /// Says that something was not tested, past the capture of test output.

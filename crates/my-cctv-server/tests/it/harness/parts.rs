@@ -85,7 +85,7 @@ impl Parts {
     }
 
     /// Reads on to the end, which has to be in good order: close delimiter, then the end that the framing has.
-    pub(crate) fn to_end(mut self) {
+    pub(crate) fn ends_well(mut self) {
         while self
             .next()
             .unwrap_or_else(|error| panic!("{error}"))
@@ -139,7 +139,7 @@ impl Parts {
                 self.expect(&delimiter)?;
                 jpeg
             }
-            None => self.to_delimiter()?,
+            None => self.up_to_delimiter()?,
         };
         if jpeg.is_empty() && length.is_none() {
             // A head that went in advance, of a picture that will not come any more.
@@ -182,7 +182,7 @@ impl Parts {
     }
 
     /// A part that does not say its length.
-    fn to_delimiter(&mut self) -> io::Result<Vec<u8>> {
+    fn up_to_delimiter(&mut self) -> io::Result<Vec<u8>> {
         let delimiter = format!("\r\n--{}", self.boundary);
         let last = *delimiter.as_bytes().last().unwrap();
         let mut content = Vec::new();

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use toml::{Table, Value as Toml};
 
-use super::{Client, Parts, Reply, all_gone, eventually, log::Log, sibling};
+use super::{Client, Parts, Reply, all_gone, eventually, log::Log, media::frames, sibling};
 
 /// Names of the environment that the server or the simulated camera would listen to.
 const OURS: [&str; 9] = [
@@ -65,7 +65,7 @@ impl Setup {
             .camera("width", 320)
             .camera("height", 240)
             .camera("linger_s", 1.0)
-            .sim("FRAME_BYTES", "8000")
+            .sim("FRAMES", frames().to_str().unwrap())
             .sim("START_MS", "50")
             .sim("STOP_MS", "50")
     }
@@ -111,6 +111,12 @@ impl Setup {
     /// A variable of the simulated camera.
     pub(crate) fn sim(self, name: &str, value: &str) -> Self {
         self.env(&format!("CAMERA_SIM_{name}"), value)
+    }
+
+    /// Pictures of about so many bytes.
+    pub(crate) fn frame_bytes(self, bytes: usize) -> Self {
+        self.sim("FRAMES", "")
+            .sim("FRAME_BYTES", &bytes.to_string())
     }
 
     /// A path in the test's own folder.
@@ -224,6 +230,13 @@ impl Server {
         });
     }
 
+    /// Process ids of so many camera programs and converters.
+    pub(crate) fn wait_for_programs(&self, count: usize) -> Vec<i32> {
+        eventually(&format!("{count} programs"), || {
+            Some(self.programs()).filter(|pids| pids.len() == count)
+        })
+    }
+
     /// Process ids of every camera program and converter that was started so far.
     pub(crate) fn programs(&self) -> Vec<i32> {
         let lines = self.log.all("camera program started");
@@ -262,6 +275,7 @@ impl Server {
     /// Waits for the end: the exit code, or the signal as a negative number.
     pub(crate) fn exit_code(&mut self) -> i32 {
         let status = eventually("the end of the server", || self.child.try_wait().unwrap());
+        self.log.to_end();
         status.code().unwrap_or_else(|| -status.signal().unwrap())
     }
 

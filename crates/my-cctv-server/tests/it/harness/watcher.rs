@@ -91,7 +91,7 @@ impl Watcher {
     }
 
     /// Waits for the end of the stream, which has to be in good order.
-    pub(crate) fn to_end(&self) {
+    pub(crate) fn ends_well(&self) {
         let end = self.until("the end of the stream", |seen| seen.end.clone());
         assert_eq!(end, Ok(()), "the stream must end in good order");
     }

@@ -7,7 +7,8 @@
 //! Chromium shows a picture only when the *head* of the next part is complete: one frame time late, and never
 //! if nothing follows. For such clients there is a second form, asked for by `?advance_headers=1`: it opens with
 //! [`ADVANCE_OPENING`], and each part is the picture, the delimiter and the head of the part to come. That head
-//! cannot know the length or the time of its picture.
+//! cannot know the length or the time of its picture, and such a stream ends with its connection: an empty last part
+//! would bring the tab down.
 //!
 //! [`pack`] lays out one frame so that both forms are slices of the same memory.
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     live::{self, StreamOptions, Visit},
     page,
-    problem::Problem,
+    problem::{Asked, Problem},
     snapshot,
     state::{App, Camera},
     viewers::Viewer,
@@ -359,7 +359,7 @@ pub(crate) struct Action {
 )]
 pub(crate) async fn root(
     State(app): State<App>,
-    Query(Action { action }): Query<Action>,
+    Asked(Action { action }): Asked<Action>,
     camera: Result<Camera, Problem>,
     visit: Visit,
     method: Method,

@@ -94,8 +94,15 @@ impl Delivery {
                 Ended::Reader => "was ended by request",
                 Ended::Closed => "the server stops",
             });
+            // With heads in advance the next part has begun: a close delimiter would make it an empty one, which browsers
+            // do not survive.
+            let closing = if self.advance {
+                &[][..]
+            } else {
+                multipart::CLOSING
+            };
             let farewell = async {
-                wire.write_all(multipart::CLOSING).await?;
+                wire.write_all(closing).await?;
                 wire.shutdown().await
             };
             let _ = timeout(GRACE, farewell).await;

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Query, State},
+    extract::{FromRequestParts, State},
     http::{HeaderValue, Method, StatusCode, Version, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 
 use crate::{
     delivery::{Delivery, Handover},
-    problem::Problem,
+    problem::{Asked, Problem},
     state::{App, Camera},
     viewers::Visitor,
     wire::Peer,
@@ -64,9 +64,9 @@ pub(crate) async fn first(
     State(app): State<App>,
     Camera(stream): Camera,
     visit: Visit,
-    options: Query<StreamOptions>,
+    Asked(options): Asked<StreamOptions>,
 ) -> Response {
-    open(&app, &stream, visit, options.0)
+    open(&app, &stream, visit, options)
 }
 
 /// Live MJPEG of one camera.
@@ -85,9 +85,9 @@ pub(crate) async fn of_camera(
     State(app): State<App>,
     Camera(stream): Camera,
     visit: Visit,
-    options: Query<StreamOptions>,
+    Asked(options): Asked<StreamOptions>,
 ) -> Response {
-    open(&app, &stream, visit, options.0)
+    open(&app, &stream, visit, options)
 }
 
 /// Who asks, and whether for more than the head.

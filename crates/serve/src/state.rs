@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{FromRequestParts, Path},
-    http::request::Parts,
+    http::{StatusCode, request::Parts},
 };
 use hub::{Hub, Stream};
 
@@ -33,7 +33,7 @@ impl FromRequestParts<App> for Camera {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let id = Option::<Path<String>>::from_request_parts(parts, app)
             .await
-            .map_err(|_| Problem::no_such_camera())?;
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
         let stream = match id {
             Some(Path(id)) => app.hub.get(&id),
             None => app.hub.first(),

@@ -54,11 +54,9 @@ fn cameras_say_how_they_are() {
     assert_eq!(list["cameras"][1]["id"], "yard");
 
     let mut parts = server.stream("/stream");
-    parts.part();
-    let camera = eventually("a live camera", || {
-        let camera = server.json("/api/v1/cameras/main");
-        (camera["state"] == "live").then_some(camera)
-    });
+    parts.picture();
+    server.wait_for_state("live");
+    let camera = server.json("/api/v1/cameras/main");
     assert_eq!(camera["id"], "main");
     assert_eq!(camera["name"], "Front door");
     assert_eq!(camera["source"], "rpicam");
@@ -187,7 +185,7 @@ fn health_keeps_its_names() {
     assert!(health["memory"]["rss"].as_u64() > Some(1 << 20));
     assert!(health["timestamp"].as_str().unwrap().ends_with('Z'));
     let mut parts = server.stream("/stream");
-    parts.part();
+    parts.picture();
     let health = server.json("/health");
     assert_eq!(
         (&health["clients"], &health["cameraActive"]),

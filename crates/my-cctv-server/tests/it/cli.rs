@@ -232,7 +232,7 @@ fn version_help_and_misuse() {
 #[test]
 fn the_log_is_json_and_only_on_stderr() {
     let mut server = Setup::camera_sim().start();
-    server.stream("/stream").part();
+    server.stream("/stream").picture();
     server.stop();
     let log = server.log.to_end();
     assert!(log.lines().count() >= 6);

@@ -29,6 +29,11 @@ fn stdout(command: &mut Command) -> String {
 /// The streams that these programs open, in both forms and at mjpg-streamer's address.
 const PATHS: [&str; 3] = ["/stream", "/?action=stream", "/stream?advance_headers=1"];
 
+/// Many frames, so that a client has soon had enough.
+fn fast() -> Server {
+    Setup::camera_sim().camera("framerate", 50.0).start()
+}
+
 fn count(haystack: &[u8], needle: &[u8]) -> usize {
     haystack
         .windows(needle.len())
@@ -116,7 +121,7 @@ fn curl_takes_heads_snapshots_and_errors() {
 
 #[test]
 fn ffprobe_counts_frames() {
-    let mut server = Setup::camera_sim().start();
+    let mut server = fast();
     for path in PATHS {
         for format in [&[][..], &["-f", "mpjpeg"]] {
             let said = stdout(
@@ -139,7 +144,7 @@ fn ffprobe_counts_frames() {
 
 #[test]
 fn ffmpeg_decodes_frames_and_finds_nothing_wrong() {
-    let mut server = Setup::camera_sim().start();
+    let mut server = fast();
     for path in PATHS {
         for format in [&[][..], &["-f", "mpjpeg"]] {
             let output = run(Command::new(tool("ffmpeg", "ffmpeg"))
@@ -196,7 +201,7 @@ print(len(seen))
         python.exists(),
         "python3 is missing: install the Debian package python3-opencv"
     );
-    let mut server = Setup::camera_sim().start();
+    let mut server = fast();
     for path in PATHS {
         let said = stdout(Command::new(python).args(["-c", SCRIPT, &server.url(path)]));
         assert!(said.trim().parse::<u32>().unwrap() >= 10, "{path}: {said}");

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::harness::{Client, Parts, Setup, Watcher, all_gone, is_alive};
+use crate::harness::{Client, Parts, Setup, Watcher, is_alive};
 
 /// Three seconds are promised; a busy machine gets two more.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -24,7 +24,6 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
         for watcher in &watchers {
             watcher.more_pictures(2);
         }
-        let pids = server.sim_starts();
         let begin = Instant::now();
         server.signal(signal);
         for watcher in &watchers {
@@ -32,7 +31,7 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
         }
         assert_eq!(server.exit_code(), 0);
         assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
-        all_gone(&pids);
+        server.nothing_is_left();
         assert_eq!(server.log.all("viewer gone").len(), 2);
         for line in server.log.all("viewer gone") {
             assert_eq!(line.fields["reason"], "the server stops");
@@ -46,7 +45,7 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
 fn a_stream_with_heads_in_advance_ends_in_good_order_too() {
     let mut server = Setup::camera_sim().start();
     let mut parts = server.stream("/stream?advance_headers=1");
-    parts.part();
+    parts.picture();
     server.signal(Signal::TERM);
     parts.ends_well();
     assert_eq!(server.exit_code(), 0);
@@ -57,13 +56,12 @@ fn a_camera_that_ignores_signals_is_gone_all_the_same() {
     let mut server = Setup::camera_sim().sim("FAULT", "stuck").start();
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(2);
-    let pids = server.sim_starts();
     let begin = Instant::now();
     server.signal(Signal::TERM);
     watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
     assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
-    all_gone(&pids);
+    server.nothing_is_left();
 }
 
 #[test]
@@ -78,7 +76,7 @@ fn a_stalled_viewer_does_not_hold_up_the_end() {
     assert_eq!(server.exit_code(), 0);
     assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
     drop(stalled);
-    all_gone(&server.sim_starts());
+    server.nothing_is_left();
 }
 
 #[test]
@@ -89,15 +87,14 @@ fn a_camera_that_never_gave_a_picture_is_stopped_too() {
     server.signal(Signal::TERM);
     watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
-    all_gone(&server.programs());
+    server.nothing_is_left();
 }
 
 #[test]
 fn a_second_signal_leaves_at_once() {
     let mut server = Setup::camera_sim().sim("FAULT", "stuck").start();
     let mut parts = server.stream("/stream");
-    parts.part();
-    let pids = server.sim_starts();
+    parts.picture();
     server.signal(Signal::TERM);
     server.log.message("stopping");
     server.signal(Signal::TERM);
@@ -107,14 +104,14 @@ fn a_second_signal_leaves_at_once() {
         server.log.all("stopped").is_empty(),
         "it did not wait for the camera"
     );
-    all_gone(&pids);
+    server.nothing_is_left();
 }
 
 #[test]
 fn a_connection_during_the_end_is_not_left_hanging() {
     let mut server = Setup::camera_sim().sim("FAULT", "stuck").start();
     let mut parts = server.stream("/stream");
-    parts.part();
+    parts.picture();
     assert!(is_alive(server.sim_starts()[0]));
     server.signal(Signal::TERM);
     server.log.message("stopping");
@@ -142,7 +139,7 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
 #[test]
 fn a_free_port_is_free_again_at_once() {
     let mut server = Setup::camera_sim().start();
-    server.stream("/stream").part();
+    server.stream("/stream").picture();
     let port = server.address.port();
     server.stop();
     let mut server = Setup::camera_sim().server("port", i64::from(port)).start();

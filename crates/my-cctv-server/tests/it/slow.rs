@@ -28,7 +28,7 @@ fn a_viewer_that_takes_nothing_is_closed_and_its_place_is_free() {
     let gone = server.log.message("viewer gone");
     assert_eq!(gone.fields["reason"], "took nothing for too long");
     assert_eq!(server.json("/health")["clients"], 1);
-    server.stream("/stream").part();
+    server.stream("/stream").picture();
     // The other one was never in the way of anything.
     watcher.more_pictures(5);
     server.stop();
@@ -45,13 +45,13 @@ fn a_viewer_that_pauses_gets_fresh_pictures_soon() {
         .recv_buffer_size()
         .unwrap() as u64;
     for _ in 0..5 {
-        parts.part();
+        parts.picture();
     }
     pass(Duration::from_millis(1500));
     let resumed_at = monotonic_ns();
-    let begin = parts.part().position;
+    let begin = parts.picture().position;
     let stale = loop {
-        let part = parts.part();
+        let part = parts.picture();
         if part.stamp.unwrap().written_ns >= resumed_at {
             break part.position - begin - part.jpeg.len() as u64;
         }
@@ -75,7 +75,7 @@ fn a_slow_viewer_sees_fewer_pictures_and_each_one_whole() {
     let mut slow = Parts::of(reply);
     let mut numbers = Vec::new();
     for _ in 0..6 {
-        numbers.push(slow.part().sequence());
+        numbers.push(slow.picture().sequence());
         pass(Duration::from_millis(300));
     }
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");

@@ -27,7 +27,7 @@ fn check_parts(parts: &mut Parts, count: usize) {
     let begin = now();
     let (mut last, mut last_time) = (None, 0.0);
     for _ in 0..count {
-        let part = parts.part();
+        let part = parts.picture();
         assert_eq!(
             part.names(),
             ["Content-Type", "Content-Length", "X-Timestamp"]
@@ -90,7 +90,7 @@ fn http_1_0_gets_parts_until_the_connection_closes() {
 fn every_picture_arrives_once_and_none_is_lost_to_a_viewer_that_keeps_up() {
     let mut server = Setup::camera_sim().camera("framerate", 10.0).start();
     let mut parts = server.stream("/stream");
-    let numbers: Vec<u64> = (0..20).map(|_| parts.part().sequence()).collect();
+    let numbers: Vec<u64> = (0..20).map(|_| parts.picture().sequence()).collect();
     let lost = numbers
         .windows(2)
         .filter(|pair| pair[1] != pair[0] + 1)
@@ -110,7 +110,7 @@ fn heads_in_advance_for_browsers_that_are_a_picture_late() {
         let mut parts = server.stream(query);
         let mut last = None;
         for _ in 0..10 {
-            let part = parts.part();
+            let part = parts.picture();
             assert_eq!(part.names(), ["Content-Type"]);
             assert_eq!(decode(&part.jpeg), (320, 240));
             assert!(last < Some(part.sequence()));

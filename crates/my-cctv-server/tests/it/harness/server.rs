@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use toml::{Table, Value as Toml};
 
-use super::{Client, Parts, Reply, all_gone, eventually, log::Log, media::frames, sibling};
+use super::{Client, Parts, Reply, eventually, is_alive, log::Log, media::frames, sibling};
 
 /// Names of the environment that the server or the simulated camera would listen to.
 const OURS: [&str; 9] = [
@@ -217,6 +217,13 @@ impl Server {
         self.json("/api/v1/cameras")["cameras"][0].clone()
     }
 
+    /// Waits until the first camera is in this state; returns what the API says about it.
+    pub(crate) fn wait_for_state(&self, state: &str) -> Value {
+        eventually(&format!("a camera that is {state}"), || {
+            Some(self.camera()).filter(|camera| camera["state"] == state)
+        })
+    }
+
     /// A stream that was let in.
     pub(crate) fn stream(&self, path: &str) -> Parts {
         Parts::of(self.get(path))
@@ -283,8 +290,22 @@ impl Server {
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.exit_code(), 0);
-        all_gone(&self.programs());
-        all_gone(&self.sim_starts());
+        self.nothing_is_left();
+    }
+
+    /// Waits until no process is left that inherited this test's environment: not the server, nothing it started, and
+    /// nothing that was started by that.
+    pub(crate) fn nothing_is_left(&self) {
+        let ours = self.path("locks").into_os_string().into_encoded_bytes();
+        let is_ours = |pid: &i32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environ.windows(ours.len()).any(|window| window == ours) && is_alive(*pid)
+        };
+        eventually("the end of every process", || {
+            let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+            let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            (!pids.any(|pid| is_ours(&pid))).then_some(())
+        });
     }
 
     /// Resident memory in KiB.

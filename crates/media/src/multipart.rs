@@ -10,7 +10,7 @@
 //! cannot know the length or the time of its picture, and such a stream ends with its connection: an empty last part
 //! would bring the tab down.
 //!
-//! [`pack`] lays out one frame so that both forms are slices of the same memory.
+//! `pack` lays out one frame so that both forms are slices of the same memory.
 
 use std::io::Write as _;
 

@@ -1,7 +1,7 @@
 //! The pictures the server draws itself, as JPEG bytes.
 //!
 //! Two kinds: the [`TestPattern`], a moving picture for a camera that is not there or for trying
-//! things out, and the [`placeholder`], a still that says in plain words why there is no picture.
+//! things out, and the [`placeholder()`], a still that says in plain words why there is no picture.
 //!
 //! Pure: no clock is read (the time comes in as a [`Clock`]), no file is touched, nothing is
 //! spawned. Bottom up: `canvas` holds pixels, `glyph` and `text` write on them, `splice` turns

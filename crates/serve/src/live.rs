@@ -53,6 +53,7 @@ fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
 #[utoipa::path(
     get,
     path = "/stream",
+    operation_id = "stream",
     tag = "live",
     params(StreamOptions),
     responses(
@@ -73,6 +74,7 @@ pub(crate) async fn first(
 #[utoipa::path(
     get,
     path = "/api/v1/cameras/{id}/stream",
+    operation_id = "camera_stream",
     tag = "live",
     params(("id" = String, Path, description = "Camera id"), StreamOptions),
     responses(

@@ -42,7 +42,7 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
 }
 
 #[test]
-fn a_stream_with_heads_in_advance_ends_in_good_order_too() {
+fn a_stream_with_heads_in_advance_ends_behind_a_whole_head() {
     let mut server = Setup::camera_sim().start();
     let mut parts = server.stream("/stream?advance_headers=1");
     parts.picture();

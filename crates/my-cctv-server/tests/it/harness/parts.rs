@@ -84,7 +84,8 @@ impl Parts {
         }
     }
 
-    /// Reads on to the end, which has to be in good order: close delimiter, then the end that the framing has.
+    /// Reads on to the end, which has to be in good order: close delimiter (a picture's head that went in
+    /// advance does without), then the end that the framing has.
     pub(crate) fn ends_well(mut self) {
         while self
             .next()
@@ -126,11 +127,8 @@ impl Parts {
                 .ok_or_else(|| bad("no header", line.as_bytes()))?;
             headers.push((name.to_owned(), value.to_owned()));
         }
-        let length = headers
-            .iter()
-            .find(|(name, _)| name == "Content-Length")
-            .map(|(_, length)| length.clone());
-        let jpeg = match length.as_ref().and_then(|length| length.parse().ok()) {
+        let length = headers.iter().find(|(name, _)| name == "Content-Length");
+        let jpeg = match length.and_then(|(_, length)| length.parse().ok()) {
             Some(length) => {
                 let mut jpeg = vec![0; length];
                 self.source.read_exact(&mut jpeg)?;
@@ -139,15 +137,11 @@ impl Parts {
                 self.expect(&delimiter)?;
                 jpeg
             }
-            None => self.up_to_delimiter()?,
+            None => match self.up_to_delimiter()? {
+                Some(jpeg) => jpeg,
+                None => return Ok(None),
+            },
         };
-        if jpeg.is_empty() && length.is_none() {
-            // A head that went in advance, of a picture that will not come any more.
-            return match self.next()? {
-                None => Ok(None),
-                Some(_) => Err(bad("an empty part", b"")),
-            };
-        }
         if !(jpeg.starts_with(b"\xFF\xD8") && jpeg.ends_with(b"\xFF\xD9")) {
             return Err(bad("no whole JPEG", &jpeg[..jpeg.len().min(20)]));
         }
@@ -181,20 +175,20 @@ impl Parts {
         }
     }
 
-    /// A part that does not say its length.
-    fn up_to_delimiter(&mut self) -> io::Result<Vec<u8>> {
+    /// A part that does not say its length; `None` if the stream ends behind its head, which went in advance.
+    fn up_to_delimiter(&mut self) -> io::Result<Option<Vec<u8>>> {
         let delimiter = format!("\r\n--{}", self.boundary);
         let last = *delimiter.as_bytes().last().unwrap();
         let mut content = Vec::new();
         while !content.ends_with(delimiter.as_bytes()) {
-            let n = self.source.read_until(last, &mut content)?;
-            if n == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            match self.source.read_until(last, &mut content)? {
+                0 if content.is_empty() => return Ok(None),
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => self.position += n as u64,
             }
-            self.position += n as u64;
         }
         content.truncate(content.len() - delimiter.len());
-        Ok(content)
+        Ok(Some(content))
     }
 }
 

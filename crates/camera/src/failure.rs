@@ -36,6 +36,12 @@ pub enum Kind {
     Driver,
     /// A file or folder cannot be read, or holds no picture.
     Unreadable,
+    /// The network camera does not answer.
+    Unreachable,
+    /// The network camera wants another login.
+    LoginRefused,
+    /// The network camera gives something else than pictures.
+    NoVideo,
     /// The program ended by itself.
     Ended,
     /// The process could not be killed.
@@ -58,13 +64,53 @@ pub struct Failure {
     pub kind: Kind,
     /// The program's own words, or the path at fault.
     pub detail: String,
+    /// The last lines of its stderr, oldest first.
+    pub words: Vec<String>,
 }
 
+/// Lines of stderr kept with a failure.
+const WORDS: usize = 10;
+
 impl Failure {
-    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    /// A failure without a program's words.
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
+            words: Vec::new(),
+        }
+    }
+
+    fn with_words(mut self, lines: &[String]) -> Self {
+        let kept = &lines[lines.len().saturating_sub(WORDS)..];
+        self.words = kept.iter().map(|line| tidy(line)).collect();
+        self
+    }
+
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            Kind::ProgramMissing => "program_missing",
+            Kind::ProgramUnusable => "program_unusable",
+            Kind::NoCamera => "no_camera",
+            Kind::NoSuchCamera => "no_such_camera",
+            Kind::NotSupported => "not_supported",
+            Kind::Busy => "busy",
+            Kind::NoMemory => "no_memory",
+            Kind::NoPermission => "no_permission",
+            Kind::NoEncoder => "no_encoder",
+            Kind::BadOption => "bad_option",
+            Kind::LegacyStack => "legacy_stack",
+            Kind::TimedOut => "timed_out",
+            Kind::Driver => "driver",
+            Kind::Unreadable => "unreadable",
+            Kind::Unreachable => "unreachable",
+            Kind::LoginRefused => "login_refused",
+            Kind::NoVideo => "no_video",
+            Kind::Ended => "ended",
+            Kind::Unkillable => "unkillable",
         }
     }
 
@@ -77,7 +123,8 @@ impl Failure {
             | Kind::Driver
             | Kind::Ended
             | Kind::Busy
-            | Kind::NoCamera => Retry::Soon,
+            | Kind::NoCamera
+            | Kind::Unreachable => Retry::Soon,
             _ => Retry::Later,
         }
     }
@@ -100,6 +147,9 @@ impl Failure {
             Kind::TimedOut => "The camera stopped sending pictures.",
             Kind::Driver => "The camera does not answer.",
             Kind::Unreadable => "The file with the pictures cannot be read.",
+            Kind::Unreachable => "The camera cannot be reached.",
+            Kind::LoginRefused => "The camera refused the login.",
+            Kind::NoVideo => "The camera sends something else than pictures.",
             Kind::Ended => "The camera program ended.",
             Kind::Unkillable => "The camera program hangs.",
         }
@@ -131,6 +181,9 @@ impl Failure {
             }
             Kind::Driver => "check the ribbon cable and the power supply, then reboot",
             Kind::Unreadable => "check the path and its permissions",
+            Kind::Unreachable => "check the camera's address, power and network",
+            Kind::LoginRefused => "check name and password in `source`",
+            Kind::NoVideo => "set `source` to the address of its MJPEG stream, as its manual says",
             Kind::Ended => "look at the camera program's own words",
             Kind::Unkillable => "reboot: the kernel holds the camera",
         }
@@ -143,7 +196,7 @@ impl Failure {
             .rev()
             .find_map(|line| Some((kind_of(line)?, line)));
         if let Some((kind, line)) = known {
-            return Self::new(kind, format!("{program}: {}", tidy(line)));
+            return Self::new(kind, format!("{program}: {}", tidy(line))).with_words(lines);
         }
         let end = match status.map(|s| (s.code(), s.signal())) {
             Some((Some(code), _)) => format!("ended with code {code}"),
@@ -156,7 +209,7 @@ impl Failure {
             .find(|l| l.contains("ERROR") || l.contains("rror"))
             .or(lines.last());
         let words = last.map(|l| format!(": {}", tidy(l))).unwrap_or_default();
-        Self::new(Kind::Ended, format!("{program} {end}{words}"))
+        Self::new(Kind::Ended, format!("{program} {end}{words}")).with_words(lines)
     }
 
     /// A program could not be started.

@@ -11,6 +11,7 @@ mod child;
 mod failure;
 mod ffmpeg;
 mod file;
+mod http;
 mod paced;
 mod pattern;
 mod program;
@@ -19,5 +20,6 @@ mod source;
 mod spec;
 
 pub use failure::{Failure, Kind, Retry};
+pub use http::HttpAddress;
 pub use source::{Run, Settings, Sink, Source, open};
 pub use spec::{InvalidSource, SourceSpec};

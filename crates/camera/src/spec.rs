@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use crate::HttpAddress;
+
 /// What a camera's pictures come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceSpec {
@@ -19,6 +21,8 @@ pub enum SourceSpec {
         /// `/dev/videoN` or a link to one.
         device: PathBuf,
     },
+    /// MJPEG over HTTP.
+    Http(HttpAddress),
     /// A file or a folder, again and again.
     File {
         /// Where it is.
@@ -33,12 +37,20 @@ pub enum SourceSpec {
 pub enum InvalidSource {
     /// Not one of the known words.
     #[error(
-        "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `ffmpeg`, `v4l2:/dev/videoN`, `file:PATH` or `test`"
+        "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `ffmpeg`, `v4l2:/dev/videoN`, `http://…`, \
+         `file:PATH` or `test`"
     )]
     Unknown(String),
     /// Known, but this version cannot do it.
-    #[error("source `{0}` needs a later version: this one has no network cameras")]
+    #[error(
+        "source `{0}` needs a later version: of network cameras this one knows `http://…` with MJPEG"
+    )]
     NotYet(String),
+    /// Not an address.
+    #[error(
+        "this is no address of a camera: {0}; expected something like `http://192.168.1.9/mjpeg`"
+    )]
+    Address(&'static str),
     /// Not a device.
     #[error("`{0}` is no video device: expected a path like `/dev/video0` or `/dev/v4l/by-id/…`")]
     Device(String),
@@ -86,7 +98,8 @@ impl FromStr for SourceSpec {
                 }
             }
             // The rest of such an address may be a password.
-            ("rtsp" | "rtsps" | "http" | "https", Some(_)) => {
+            ("http", Some(_)) => text.parse().map(Self::Http),
+            ("rtsp" | "rtsps" | "https", Some(_)) => {
                 Err(InvalidSource::NotYet(format!("{kind}:…")))
             }
             _ => Err(InvalidSource::Unknown(kind.chars().take(80).collect())),
@@ -102,6 +115,7 @@ impl fmt::Display for SourceSpec {
             Self::Rpicam { index: Some(index) } => write!(f, "rpicam:{index}"),
             Self::RpicamThroughFfmpeg => f.write_str("ffmpeg"),
             Self::V4l2 { device } => write!(f, "v4l2:{}", device.display()),
+            Self::Http(address) => address.fmt(f),
             Self::File { path } => write!(f, "file:{}", path.display()),
             Self::Test => f.write_str("test"),
         }

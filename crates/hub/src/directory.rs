@@ -58,9 +58,9 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Adds a stream behind the others.
-    pub fn add(&self, stream: Arc<Stream>) {
-        self.lock().push(stream);
+    /// Sets which streams there are, in their order.
+    pub fn set(&self, streams: Vec<Arc<Stream>>) {
+        *self.lock() = streams;
     }
 
     /// Every stream.

@@ -9,10 +9,12 @@
 
 mod demand;
 mod directory;
+mod incident;
 mod status;
 mod stream;
 
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
+pub use incident::{Cause, Incident, Step};
 pub use status::{CameraState, Status};
-pub use stream::{Counters, Ended, Ender, Publisher, Reader, Stream};
+pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};

@@ -17,7 +17,9 @@ use std::{
 use media::Frame;
 use tokio::sync::watch;
 
-use crate::{CameraId, CameraState, Demand, DemandWatch, Status};
+use crate::{
+    CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, incident::Incidents,
+};
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
 const RING_FRAMES: usize = 64;
@@ -48,16 +50,26 @@ struct AtomicCounters {
     dropped_pictures: AtomicU64,
 }
 
+/// What people are shown of a camera.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// Its name for people.
+    pub name: String,
+    /// Where its pictures come from, without secrets.
+    pub source: String,
+    /// Frames per second asked of it.
+    pub framerate: f32,
+}
+
 /// One camera's place in the hub.
 pub struct Stream {
     id: CameraId,
-    name: String,
-    source: String,
-    framerate: f32,
+    about: Mutex<About>,
     ring: Mutex<Ring>,
     demand: Arc<watch::Sender<usize>>,
     status: watch::Sender<Status>,
     counters: AtomicCounters,
+    incidents: Mutex<Incidents>,
 }
 
 #[derive(Default)]
@@ -93,14 +105,9 @@ pub enum Ended {
 }
 
 impl Stream {
-    /// A stream with no frames yet. `source` and `framerate` (frames per second) are for display.
+    /// A stream with no frames yet.
     #[must_use]
-    pub fn new(
-        id: CameraId,
-        name: impl Into<String>,
-        source: impl Into<String>,
-        framerate: f32,
-    ) -> Arc<Self> {
+    pub fn new(id: CameraId, about: About) -> Arc<Self> {
         let idle = Status {
             state: CameraState::Idle,
             message: None,
@@ -108,13 +115,12 @@ impl Stream {
         };
         Arc::new(Self {
             id,
-            name: name.into(),
-            source: source.into(),
-            framerate,
+            about: Mutex::new(about),
             ring: Mutex::default(),
             demand: Arc::new(watch::Sender::new(0)),
             status: watch::Sender::new(idle),
             counters: AtomicCounters::default(),
+            incidents: Mutex::default(),
         })
     }
 
@@ -124,22 +130,13 @@ impl Stream {
         &self.id
     }
 
-    /// The camera's name for people.
+    /// What people are shown of it.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where its pictures come from, without secrets.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Frames per second asked of the camera.
-    #[must_use]
-    pub fn framerate(&self) -> f32 {
-        self.framerate
+    pub fn about(&self) -> About {
+        self.about
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Asks for the camera to run until the guard is dropped.
@@ -171,6 +168,24 @@ impl Stream {
             dropped_bytes: c.dropped_bytes.load(Relaxed),
             dropped_pictures: c.dropped_pictures.load(Relaxed),
         }
+    }
+
+    /// Times without pictures, the newest first; the first one may still be going on.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<Incident> {
+        self.lock_incidents().newest_first()
+    }
+
+    /// How many incidents there were since the server started.
+    #[must_use]
+    pub fn incident_count(&self) -> u64 {
+        self.lock_incidents().total()
+    }
+
+    fn lock_incidents(&self) -> MutexGuard<'_, Incidents> {
+        self.incidents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest frame, if the camera runs and gave one.
@@ -225,6 +240,15 @@ impl Publisher {
     #[must_use]
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
+    }
+
+    /// The camera was configured anew.
+    pub fn set_about(&self, about: About) {
+        *self
+            .stream
+            .about
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = about;
     }
 
     /// The number the next frame has to carry.
@@ -293,9 +317,27 @@ impl Publisher {
         });
     }
 
+    /// Pictures are wanted and do not come. Opens an incident, or tells the open one its newest cause.
+    pub fn begin_incident(&self, began: SystemTime, cause: Cause) {
+        self.stream.lock_incidents().begin(began, cause);
+    }
+
+    /// Notes what is done about the open incident.
+    pub fn note_step(&self, what: impl Into<String>) {
+        self.stream
+            .lock_incidents()
+            .step(SystemTime::now(), what.into());
+    }
+
+    /// Pictures came again, or are not wanted any more. Returns the incident, if there was one.
+    pub fn end_incident(&self) -> Option<Incident> {
+        self.stream.lock_incidents().end(SystemTime::now())
+    }
+
     /// Counts a start of the camera.
     pub fn count_start(&self) {
         self.stream.counters.starts.fetch_add(1, Relaxed);
+        self.stream.lock_incidents().restarted();
     }
 
     /// Counts what the camera sent and nobody could use.

@@ -9,11 +9,11 @@ use std::{
     time::Instant,
 };
 
-use hub::{Ended, Hub, Publisher, Reader, Stream};
+use hub::{About, Ended, Hub, Publisher, Reader, Stream};
 use media::{Frame, Pts90k, UnixMicros};
 
 fn stream() -> (Arc<Stream>, Publisher) {
-    let stream = Stream::new("main".parse().expect("an id"), "Door", "test", 20.0);
+    let stream = Stream::new("main".parse().expect("an id"), About::default());
     let publisher = stream.publisher();
     (stream, publisher)
 }
@@ -178,10 +178,15 @@ async fn many_readers_share_one_picture() {
 fn the_directory_keeps_the_order() {
     let hub = Hub::default();
     assert!(hub.first().is_none());
-    for id in ["yard", "main"] {
-        hub.add(Stream::new(id.parse().unwrap(), id, "test", 20.0));
-    }
+    let stream = |id: &str| {
+        let about = About {
+            name: id.to_owned(),
+            ..About::default()
+        };
+        Stream::new(id.parse().unwrap(), about)
+    };
+    hub.set(vec![stream("yard"), stream("main")]);
     assert_eq!(hub.first().unwrap().id().as_str(), "yard");
-    assert_eq!(hub.get("main").unwrap().name(), "main");
+    assert_eq!(hub.get("main").unwrap().about().name, "main");
     assert!(hub.get("../main").is_none());
 }

@@ -8,35 +8,37 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hub::{Hub, Stream};
+use hub::Hub;
+use pipeline::Cameras;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use crate::{config::Config, logging};
+use crate::{args::Options, config::Config, logging, reload::Reload};
 
 /// The server is gone within three seconds of being told.
 const FAREWELL: Duration = Duration::from_millis(2900);
 
 /// Runs the server.
-pub(crate) fn serve(config: Config) -> anyhow::Result<()> {
+pub(crate) fn serve(config: Config, options: Options) -> anyhow::Result<()> {
     // One thread moves all pictures: handing a viewer to another one costs more than the write it is woken for.
     // Whatever takes longer than a moment has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let result = runtime.block_on(run(config));
+    let result = runtime.block_on(run(config, options));
     // A picture being drawn is not waited for.
     runtime.shutdown_background();
     result
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let Config {
         origin,
         serve,
@@ -54,29 +56,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     raise_descriptor_limit();
 
     let base_path = serve.base_path.clone();
+    let told = serve.clone();
     let listening = bind(serve)?;
     let address = listening.address().context("ask for the address")?;
     let signals = Signals::new().context("listen for signals")?;
 
-    let hub = Arc::new(Hub::default());
-    let cameras: Vec<pipeline::Camera> = cameras
-        .into_iter()
-        .map(|camera| {
-            let settings = camera.settings;
-            let stream = Stream::new(
-                camera.id,
-                &*settings.name,
-                settings.spec.to_string(),
-                settings.framerate,
-            );
-            hub.add(stream.clone());
-            pipeline::Camera {
-                settings,
-                times: camera.times,
-                stream,
-            }
-        })
-        .collect();
+    let hang_up = signal(SignalKind::hangup()).context("listen for signals")?;
 
     info!(%address, cameras = cameras.len(), "listening");
     let login = if open_on_purpose {
@@ -88,7 +73,16 @@ async fn run(config: Config) -> anyhow::Result<()> {
     info!("open {}", link(address, &base_path));
 
     let stop = CancellationToken::new();
-    let cameras = tokio::spawn(pipeline::run(cameras, stop.clone()));
+    let hub = Arc::new(Hub::default());
+    let (sender, wanted) = watch::channel(cameras);
+    let cameras = tokio::spawn(Cameras::new(hub.clone(), wanted).run(stop.clone()));
+    let reload = Reload {
+        options,
+        serve: told,
+        cameras: sender,
+        hang_up,
+    };
+    let _reload = AbortOnDropHandle::new(tokio::spawn(reload.run()));
     let server = tokio::spawn(listening.serve(hub, stop.clone()));
     signals.wait_and_arm().await;
     stop.cancel();

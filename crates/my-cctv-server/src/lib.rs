@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod daemon;
 mod logging;
+mod reload;
 
 use std::{
     ffi::OsString,
@@ -29,7 +30,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match args.command.unwrap_or(Command::Serve) {
         Command::Serve => config::load(&args.options)
             .map_err(Into::into)
-            .and_then(daemon::serve),
+            .and_then(|config| daemon::serve(config, args.options)),
         Command::Check => check(&args.options),
         Command::Openapi => print(&serve::openapi_json()),
     };

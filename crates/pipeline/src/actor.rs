@@ -5,11 +5,12 @@
 
 use std::{
     pin::pin,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
 use camera::{Failure, Kind, Source};
-use hub::{CameraState, DemandWatch, Publisher};
+use hub::{CameraState, Cause, DemandWatch, Publisher, Stream};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -63,6 +64,8 @@ pub(crate) struct Actor {
     epoch: Instant,
     placeholder: Placeholder,
     backoff: Backoff,
+    /// Why it was told to end, once it was.
+    why: Arc<OnceLock<&'static str>>,
 }
 
 /// How a run of the source ended.
@@ -73,11 +76,13 @@ enum Outcome {
 }
 
 impl Actor {
-    pub(crate) fn new(camera: Camera) -> Self {
+    pub(crate) fn new(
+        camera: Camera,
+        stream: &Arc<Stream>,
+        why: Arc<OnceLock<&'static str>>,
+    ) -> Self {
         let Camera {
-            settings,
-            times,
-            stream,
+            settings, times, ..
         } = camera;
         Self {
             source: camera::open(&settings),
@@ -88,6 +93,7 @@ impl Actor {
             epoch: Instant::now(),
             placeholder: Placeholder::new((settings.width_px, settings.height_px), settings.name),
             backoff: Backoff::default(),
+            why,
         }
     }
 
@@ -102,14 +108,12 @@ impl Actor {
             while self.run_once(&shutdown).await {}
             self.publisher.clear();
             self.publisher.set_status(CameraState::Idle, None);
-            let reason = if shutdown.is_cancelled() {
-                "the server stops"
-            } else {
-                "nobody is watching"
-            };
+            self.publisher
+                .note_step("stopped: nobody wants the pictures any more");
+            self.publisher.end_incident();
+            let reason = self.why.get().copied().unwrap_or("nobody is watching");
             info!(reason, ran_s = begin.elapsed().as_secs(), "camera stopped");
         }
-        self.publisher.close();
     }
 
     /// One run and, if it failed, the wait after it. False when the camera is not wanted any more.
@@ -117,7 +121,7 @@ impl Actor {
         self.publisher.count_start();
         self.publisher.set_status(CameraState::Starting, None);
         info!(
-            source = self.publisher.stream().source(),
+            source = self.publisher.stream().about().source,
             wanted_by = self.demand.count(),
             "camera starts"
         );
@@ -126,6 +130,12 @@ impl Actor {
         };
         let wait = self.backoff.after(failure.retry(), good);
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
+        self.publisher
+            .begin_incident(SystemTime::now(), cause_of(&failure));
+        self.publisher.note_step(format!(
+            "started again after {} s: {failure}",
+            wait.as_secs()
+        ));
         self.publisher
             .set_status(CameraState::Failed, Some(failure.sentence().to_owned()));
         self.wait_to_retry(&failure, wait, shutdown).await
@@ -157,16 +167,9 @@ impl Actor {
                 biased;
                 result = &mut run => {
                     has_ended = true;
-                    break Outcome::Failed(result.err().unwrap_or_else(|| Failure {
-                        kind: Kind::Ended,
-                        detail: "the source ended".to_owned(),
-                    }));
+                    break Outcome::Failed(result.err().unwrap_or_else(|| Failure::new(Kind::Ended, "the source ended")));
                 }
-                () = shutdown.cancelled() => {
-                    // Viewers see the end at once, however long the camera takes to stop.
-                    publisher.close();
-                    break Outcome::Shutdown;
-                }
+                () = shutdown.cancelled() => break Outcome::Shutdown,
                 () = &mut unwanted => break Outcome::Unwanted,
                 () = &mut look => {
                     let (age, seen, trouble) = {
@@ -181,10 +184,7 @@ impl Actor {
                         continue;
                     }
                     let since = *stalled.get_or_insert_with(|| SystemTime::now() - age);
-                    let cause = trouble.unwrap_or_else(|| Failure {
-                        kind: Kind::TimedOut,
-                        detail: format!("no picture for {} s", age.as_secs()),
-                    });
+                    let cause = trouble.unwrap_or_else(|| Failure::new(Kind::TimedOut, format!("no picture for {} s", age.as_secs())));
                     if age >= limit {
                         break Outcome::Failed(cause);
                     }
@@ -192,6 +192,8 @@ impl Actor {
                     if seen {
                         if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
                             warn!(cause = %cause, "no pictures: viewers are told so");
+                            publisher.begin_incident(since, cause_of(&cause));
+                            publisher.note_step("waited for the camera to recover by itself");
                         }
                         publisher.set_status(CameraState::Stalled, Some(sentence.to_owned()));
                     }
@@ -243,5 +245,15 @@ impl Actor {
                 _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(), since).await,
             }
         }
+    }
+}
+
+fn cause_of(failure: &Failure) -> Cause {
+    Cause {
+        code: failure.code(),
+        sentence: failure.sentence(),
+        advice: failure.advice(),
+        detail: failure.detail.clone(),
+        words: failure.words.clone(),
     }
 }

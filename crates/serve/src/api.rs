@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use hub::{CameraState, Stream};
+use hub::{About, CameraState, Stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A time as RFC 3339 in UTC, to the millisecond.
-fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
@@ -55,6 +55,8 @@ pub(crate) struct CameraView {
     framerate: f32,
     /// Age of the newest picture in milliseconds.
     newest_frame_age_ms: Option<u64>,
+    /// Times without pictures since the server started; see `/api/v1/incidents`.
+    incidents: u64,
     /// Frames since the server started.
     frames: u64,
     /// Starts of the camera since the server started.
@@ -105,22 +107,28 @@ impl CameraView {
     fn of(stream: &Arc<Stream>, app: &App) -> Self {
         let status = stream.status();
         let counters = stream.counters();
+        let About {
+            name,
+            source,
+            framerate,
+        } = stream.about();
         // A placeholder has no age of its own to show.
         let newest = stream.newest().filter(|frame| !frame.is_placeholder);
         let size = newest.as_ref().and_then(|frame| frame.dimensions());
         let id = stream.id();
         Self {
             id: id.to_string(),
-            name: stream.name().to_owned(),
-            source: stream.source().to_owned(),
+            name,
+            source,
             state: status.state.into(),
             message: status.message,
             since: rfc3339(status.since),
             width_px: size.map(|(width, _)| width),
             height_px: size.map(|(_, height)| height),
-            framerate: stream.framerate(),
+            framerate,
             newest_frame_age_ms: newest
                 .map(|f| u64::try_from(f.arrived.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            incidents: stream.incident_count(),
             frames: counters.frames,
             starts: counters.starts,
             dropped_pictures: counters.dropped_pictures,

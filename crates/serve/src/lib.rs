@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod delivery;
 mod farewell;
+mod incidents;
 mod listener;
 mod live;
 mod openapi;

@@ -7,7 +7,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api, live, page, snapshot, state::App};
+use crate::{api, incidents, live, page, snapshot, state::App};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -41,6 +41,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(api::camera))
         .routes(routes!(live::of_camera))
         .routes(routes!(snapshot::of_camera))
+        .routes(routes!(incidents::of_all))
+        .routes(routes!(incidents::of_camera))
         .routes(routes!(api::viewers))
         .routes(routes!(api::end_viewer))
         .routes(routes!(document))

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use camera::SourceSpec;
 use hub::CameraId;
-use pipeline::Times;
+use pipeline::{Camera, Times};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -18,19 +18,11 @@ pub(crate) struct Config {
     /// Where it was read from, for messages.
     pub(crate) origin: String,
     pub(crate) serve: serve::Config,
-    pub(crate) cameras: Vec<CameraConfig>,
+    pub(crate) cameras: Vec<Camera>,
     pub(crate) log_filter: EnvFilter,
     pub(crate) log_format: LogFormat,
     /// Login was switched off in so many words.
     pub(crate) open_on_purpose: bool,
-}
-
-/// One camera.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CameraConfig {
-    pub(crate) id: CameraId,
-    pub(crate) settings: camera::Settings,
-    pub(crate) times: Times,
 }
 
 impl Config {
@@ -54,7 +46,7 @@ impl Config {
         } else {
             raw.camera
         };
-        let mut cameras: Vec<CameraConfig> = Vec::new();
+        let mut cameras: Vec<Camera> = Vec::new();
         for (index, raw) in list.into_iter().enumerate() {
             let name = raw
                 .id
@@ -102,7 +94,7 @@ impl Config {
             "login",
             "none in this version: whoever reaches the port sees the pictures".to_owned(),
         );
-        for CameraConfig {
+        for Camera {
             id,
             settings,
             times,
@@ -200,7 +192,7 @@ fn base_path(text: &str) -> Result<String, Problem> {
     }
 }
 
-fn check_camera(raw: RawCamera, index: usize) -> Result<CameraConfig, Problem> {
+fn check_camera(raw: RawCamera, index: usize) -> Result<Camera, Problem> {
     let id = raw.id.unwrap_or_else(|| {
         if index == 0 {
             "main".to_owned()
@@ -244,7 +236,7 @@ fn check_camera(raw: RawCamera, index: usize) -> Result<CameraConfig, Problem> {
             3600.0,
         )?,
     };
-    Ok(CameraConfig {
+    Ok(Camera {
         id,
         settings,
         times,
@@ -252,15 +244,15 @@ fn check_camera(raw: RawCamera, index: usize) -> Result<CameraConfig, Problem> {
 }
 
 /// Two processes cannot share one camera; say so now and not by a camera that is always busy.
-fn one_source_each(cameras: &[CameraConfig]) -> Result<(), String> {
+fn one_source_each(cameras: &[Camera]) -> Result<(), String> {
     let mut taken = BTreeSet::new();
-    for CameraConfig { id, settings, .. } in cameras {
+    for Camera { id, settings, .. } in cameras {
         let device = match &settings.spec {
             SourceSpec::Auto
             | SourceSpec::RpicamThroughFfmpeg
             | SourceSpec::Rpicam { index: None } => "rpicam:0".to_owned(),
             spec @ (SourceSpec::Rpicam { .. } | SourceSpec::V4l2 { .. }) => spec.to_string(),
-            SourceSpec::File { .. } | SourceSpec::Test => continue,
+            SourceSpec::Http(_) | SourceSpec::File { .. } | SourceSpec::Test => continue,
         };
         // A program of one's own may well be another camera.
         if !taken.insert((device, settings.program.clone())) {

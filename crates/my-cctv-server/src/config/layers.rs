@@ -32,16 +32,18 @@ const OLD_NAMES: [(&str, &str); 7] = [
 pub(crate) fn load(options: &Options) -> Result<Config, ConfigError> {
     let vars = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let file = match &options.config {
-        Some(path) => Some(path.clone()),
-        None => FILES.iter().map(PathBuf::from).find(|path| path.exists()),
-    };
-    let text = file
+    let text = file(options)
         .map(|path| read(&path).map(|text| (path, text)))
         .transpose()?;
     let mut assignments = from_env(vars.collect())?;
     assignments.extend(from_flags(options)?);
     combine(text, assignments)
+}
+
+/// The file that is read, if there is one.
+pub(crate) fn file(options: &Options) -> Option<PathBuf> {
+    let named = options.config.clone();
+    named.or_else(|| FILES.iter().map(PathBuf::from).find(|path| path.exists()))
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -5,7 +5,7 @@ mod layers;
 mod raw;
 
 pub(crate) use checked::Config;
-pub(crate) use layers::load;
+pub(crate) use layers::{file, load};
 pub(crate) use raw::LogFormat;
 
 /// Something in the configuration that cannot be. Says where it is written, what was expected, and what may be meant.

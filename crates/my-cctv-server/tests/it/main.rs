@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod changes;
 mod cli;
 mod clients;
 mod demand;
@@ -12,6 +13,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod load;
+mod network;
 mod places;
 mod shutdown;
 mod slow;

@@ -15,7 +15,7 @@ use std::{
 };
 
 pub(crate) use http::{Client, Reply};
-pub(crate) use media::{decode, draw};
+pub(crate) use media::{decode, draw, frames};
 pub(crate) use parts::{Part, Parts};
 pub(crate) use server::{Server, Setup};
 pub(crate) use watcher::Watcher;

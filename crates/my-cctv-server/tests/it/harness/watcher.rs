@@ -90,6 +90,14 @@ impl Watcher {
         });
     }
 
+    /// So many more parts of any kind from now on, the test pattern's too.
+    pub(crate) fn more_parts(&self, count: usize) {
+        let before = self.until("", |seen| Some(seen.stamps.len()));
+        self.until("more parts", |seen| {
+            (seen.stamps.len() >= before + count).then_some(())
+        });
+    }
+
     /// Waits for the end of the stream, which has to be in good order.
     pub(crate) fn ends_well(&self) {
         let end = self.until("the end of the stream", |seen| seen.end.clone());

@@ -22,8 +22,10 @@ pub mod marker {
     pub const RST0: u8 = 0xD0;
     /// Last restart marker.
     pub const RST7: u8 = 0xD7;
-    /// First start-of-frame marker.
+    /// First start-of-frame marker: baseline.
     pub const SOF0: u8 = 0xC0;
+    /// Extended sequential.
+    pub const SOF1: u8 = 0xC1;
     /// Last start-of-frame marker.
     pub const SOF15: u8 = 0xCF;
     /// Define Huffman tables; lies among the start-of-frame codes.

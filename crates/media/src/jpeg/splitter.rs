@@ -41,6 +41,8 @@ enum State {
     Marker,
     /// Inside entropy-coded data.
     Scan,
+    /// Inside the only scan of a sequential picture, B.2.3: nothing but the end can follow, so nothing else is looked for.
+    OnlyScan,
 }
 
 /// Push bytes in, take pictures out. Holds at most one picture in progress and what came behind it.
@@ -62,6 +64,8 @@ pub struct Splitter {
     pos: usize,
     state: State,
     has_scan: bool,
+    /// Components of the picture in progress, if it is sequential (SOF0 or SOF1) and says so properly.
+    components: Option<u8>,
     /// Where the last segment of the picture in progress begins.
     segment: usize,
     /// After a picture that made no sense the walk starts again inside it, but never twice in one place:
@@ -69,6 +73,8 @@ pub struct Splitter {
     walked_to: usize,
     max_frame_bytes: usize,
     dropped: Dropped,
+    soi: memmem::Finder<'static>,
+    eoi: memmem::Finder<'static>,
 }
 
 impl Splitter {
@@ -82,10 +88,13 @@ impl Splitter {
             pos: 0,
             state: State::Seek,
             has_scan: false,
+            components: None,
             segment: 0,
             walked_to: 0,
             max_frame_bytes,
             dropped: Dropped::default(),
+            soi: memmem::Finder::new(&[0xFF, marker::SOI]),
+            eoi: memmem::Finder::new(&[0xFF, marker::EOI]),
         }
     }
 
@@ -153,6 +162,7 @@ impl Splitter {
                     Step::Picture(from, to) => return Some((from, to)),
                 },
                 State::Scan => self.scan(),
+                State::OnlyScan => self.only_scan(),
             };
             if !more {
                 if self.end - self.start > self.max_frame_bytes {
@@ -192,6 +202,7 @@ impl Splitter {
         self.pos = pos;
         self.segment = pos;
         self.has_scan = false;
+        self.components = None;
         self.state = State::Marker;
     }
 
@@ -262,9 +273,21 @@ impl Splitter {
                 }
                 self.segment = self.pos;
                 self.pos = next;
-                if code == marker::SOS {
-                    self.has_scan = true;
-                    self.state = State::Scan;
+                let payload = &held[at + 3..next];
+                match code {
+                    marker::SOF0 | marker::SOF1 => self.components = components(payload),
+                    marker::SOS => {
+                        // A scan of all components of a sequential picture is its only one.
+                        let is_only = self.components.is_some_and(|n| payload.first() == Some(&n))
+                            && !self.has_scan;
+                        self.has_scan = true;
+                        self.state = if is_only {
+                            State::OnlyScan
+                        } else {
+                            State::Scan
+                        };
+                    }
+                    _ => {}
                 }
                 Step::On
             }
@@ -295,6 +318,26 @@ impl Splitter {
         false
     }
 
+    /// Two searches at the speed of memory, where [`Splitter::scan`] stops at every FF.
+    fn only_scan(&mut self) -> bool {
+        let held = &self.buf[self.pos..self.end];
+        let end = self.eoi.find(held);
+        // Another beginning in front of the end: the picture was cut short.
+        let begin = self.soi.find(&held[..end.unwrap_or(held.len())]);
+        if let Some(found) = begin.or(end) {
+            self.pos += found;
+            self.state = State::Marker;
+            return true;
+        }
+        // The last byte may be the first of a marker.
+        self.pos = if held.last() == Some(&0xFF) {
+            self.end - 1
+        } else {
+            self.end
+        };
+        false
+    }
+
     /// The picture in progress makes no sense. What follows its SOI may hold a whole one all the same: after
     /// a cut, the length of a half segment has swallowed the beginning of the next picture.
     fn broken(&mut self) -> Step {
@@ -312,6 +355,12 @@ impl Splitter {
         self.start = to;
         self.pos = to;
     }
+}
+
+/// The number of components in a frame header of the right length, B.2.2.
+fn components(frame_header: &[u8]) -> Option<u8> {
+    let count = *frame_header.get(5)?;
+    (count > 0 && frame_header.len() == 6 + 3 * usize::from(count)).then_some(count)
 }
 
 enum Step {
@@ -376,6 +425,27 @@ mod tests {
         // Fill bytes in front of every marker, and in front of the end.
         let fill = [b"\xFF\xD8\xFF\xFF\xFF\xDA\x00\x02scan\xFF\xFF\xFF\xD9".as_slice()].concat();
         check(&[&fill, PIC], &[&fill, PIC], 0, 0);
+    }
+
+    #[test]
+    fn the_only_scan_of_a_sequential_picture_ends_with_it() {
+        const HEAD: &[u8] = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x10\x00\x10\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00";
+        let one = [HEAD, b"da\xFF\x00ta\xFF\xD3more\xFF\xFF\xD9"].concat();
+        check(&[&one, PIC, &one], &[&one, PIC, &one], 0, 0);
+        // Cut short: the next beginning counts, whatever stands in between.
+        let cut = [HEAD, b"da\xFF\xC4ta\xFF"].concat();
+        check(&[&cut, &one], &[&one], 1, cut.len());
+        // A lying frame header: two components, one in the scan; then the walk is exact again.
+        let two = [&HEAD[..11], b"\x02\x01\x11\x00\x02\x11\x00", &HEAD[15..]].concat();
+        let two = [&two[..4], b"\x00\x0E", &two[6..]].concat();
+        let scans = [
+            &two,
+            b"x\xFF\xC4\x00\x04\xFF\xD9".as_slice(),
+            &HEAD[15..],
+            b"y\xFF\xD9",
+        ]
+        .concat();
+        check(&[&scans, &one], &[&scans, &one], 0, 0);
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Auto {
     }
 
     async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.board.is_none() && rpicam::sees_a_camera(&self.settings).await {
+        if self.board.is_none() && rpicam::may_see_a_camera(&self.settings).await {
             info!("a camera on the board was found");
             self.board = Some(rpicam::Rpicam::new(None, self.settings.clone()));
         }

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf, process::Stdio, time::Duration};
 
-use tokio::{process::Command, time::timeout};
+use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{Failure, Kind, Run, Settings, Sink, Source, chain::Chain, child::Child, program};
+use crate::{
+    Failure, Kind, Run, Settings, Sink, Source, chain::Chain, child::Child, failure::kind_of,
+    program,
+};
 
 /// The program's names, newest first.
 pub(crate) const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
@@ -137,8 +140,11 @@ pub(crate) fn arguments(
     args
 }
 
-/// Whether the program sees a camera. A program that does not answer in time may still work: then yes.
-pub(crate) async fn sees_a_camera(settings: &Settings) -> bool {
+/// Whether there may be a camera: the program is there, and does not say that it sees none. One that does not answer,
+/// or not in known words, may still work.
+pub(crate) async fn may_see_a_camera(settings: &Settings) -> bool {
+    /// More than any list; a program that takes no notice of the option could write for ever.
+    const ANSWER_BYTES: u64 = 64 * 1024;
     let Ok(program) = find(settings) else {
         return false;
     };
@@ -146,18 +152,37 @@ pub(crate) async fn sees_a_camera(settings: &Settings) -> bool {
     command
         .arg("--list-cameras")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .env("LC_ALL", "C")
         .kill_on_drop(true);
-    match timeout(Duration::from_secs(5), command.output()).await {
-        Ok(Ok(output)) => {
-            let text = String::from_utf8_lossy(&output.stdout);
-            output.status.success()
-                && text.contains(" : ")
-                && !text.contains("No cameras available")
-        }
-        Ok(Err(_)) => false,
-        Err(_) => true,
-    }
+    let Ok(mut child) = command.spawn() else {
+        return false;
+    };
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return false;
+    };
+    let (mut list, mut words) = (Vec::new(), Vec::new());
+    let (mut stdout, mut stderr) = (stdout.take(ANSWER_BYTES), stderr.take(ANSWER_BYTES));
+    let answer = async {
+        tokio::join!(
+            stdout.read_to_end(&mut list),
+            stderr.read_to_end(&mut words)
+        )
+    };
+    let _ = timeout(Duration::from_secs(5), answer).await;
+    // It has the camera until it is gone.
+    let _ = child.start_kill();
+    let _ = timeout(Duration::from_secs(1), child.wait()).await;
+    let text = [list, words].concat();
+    let says_none = String::from_utf8_lossy(&text).lines().any(|line| {
+        line.contains("No cameras available")
+            || matches!(
+                kind_of(line),
+                Some(Kind::NoCamera | Kind::NotSupported | Kind::LegacyStack)
+            )
+    });
+    !says_none
 }
 
 #[cfg(test)]

@@ -48,6 +48,16 @@ pub enum Kind {
     Unkillable,
 }
 
+/// What people who look at the pictures read. The log and the API are English.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Korean.
+    Korean,
+}
+
 /// Whether trying again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -131,27 +141,76 @@ impl Failure {
 
     /// The sentence for the person in front of the screen: no paths, no program's words.
     #[must_use]
-    pub fn sentence(&self) -> &'static str {
-        match self.kind {
-            Kind::ProgramMissing => "The camera program is not installed.",
-            Kind::ProgramUnusable => "The camera program cannot be run.",
-            Kind::NoCamera => "No camera was found.",
-            Kind::NoSuchCamera => "This camera was not found; others may be there.",
-            Kind::NotSupported => "This machine has no camera connector.",
-            Kind::Busy => "Another program is using the camera.",
-            Kind::NoMemory => "There is not enough camera memory.",
-            Kind::NoPermission => "The server is not allowed to use the camera.",
-            Kind::NoEncoder => "The video encoder is missing.",
-            Kind::BadOption => "The camera program refused its settings.",
-            Kind::LegacyStack => "The old camera system is switched on.",
-            Kind::TimedOut => "The camera stopped sending pictures.",
-            Kind::Driver => "The camera does not answer.",
-            Kind::Unreadable => "The file with the pictures cannot be read.",
-            Kind::Unreachable => "The camera cannot be reached.",
-            Kind::LoginRefused => "The camera refused the login.",
-            Kind::NoVideo => "The camera sends something else than pictures.",
-            Kind::Ended => "The camera program ended.",
-            Kind::Unkillable => "The camera program hangs.",
+    pub fn sentence(&self, language: Language) -> &'static str {
+        let (english, korean) = match self.kind {
+            Kind::ProgramMissing => (
+                "The camera program is not installed.",
+                "카메라 프로그램이 설치되어 있지 않습니다.",
+            ),
+            Kind::ProgramUnusable => (
+                "The camera program cannot be run.",
+                "카메라 프로그램을 실행할 수 없습니다.",
+            ),
+            Kind::NoCamera => ("No camera was found.", "카메라를 찾을 수 없습니다."),
+            Kind::NoSuchCamera => (
+                "This camera was not found; others may be there.",
+                "지정한 카메라를 찾을 수 없습니다.",
+            ),
+            Kind::NotSupported => (
+                "This machine has no camera connector.",
+                "이 기기에는 카메라 연결 단자가 없습니다.",
+            ),
+            Kind::Busy => (
+                "Another program is using the camera.",
+                "다른 프로그램이 카메라를 사용하고 있습니다.",
+            ),
+            Kind::NoMemory => (
+                "There is not enough camera memory.",
+                "카메라에 쓸 메모리가 부족합니다.",
+            ),
+            Kind::NoPermission => (
+                "The server is not allowed to use the camera.",
+                "서버에 카메라를 사용할 권한이 없습니다.",
+            ),
+            Kind::NoEncoder => ("The video encoder is missing.", "영상 인코더가 없습니다."),
+            Kind::BadOption => (
+                "The camera program refused its settings.",
+                "카메라 프로그램이 설정을 받아들이지 않았습니다.",
+            ),
+            Kind::LegacyStack => (
+                "The old camera system is switched on.",
+                "옛 카메라 시스템이 켜져 있습니다.",
+            ),
+            Kind::TimedOut => (
+                "The camera stopped sending pictures.",
+                "카메라에서 영상이 오지 않습니다.",
+            ),
+            Kind::Driver => ("The camera does not answer.", "카메라가 응답하지 않습니다."),
+            Kind::Unreadable => (
+                "The file with the pictures cannot be read.",
+                "영상 파일을 읽을 수 없습니다.",
+            ),
+            Kind::Unreachable => (
+                "The camera cannot be reached.",
+                "카메라에 연결할 수 없습니다.",
+            ),
+            Kind::LoginRefused => (
+                "The camera refused the login.",
+                "카메라가 로그인을 거부했습니다.",
+            ),
+            Kind::NoVideo => (
+                "The camera sends something else than pictures.",
+                "카메라가 영상이 아닌 것을 보냅니다.",
+            ),
+            Kind::Ended => (
+                "The camera program ended.",
+                "카메라 프로그램이 종료되었습니다.",
+            ),
+            Kind::Unkillable => ("The camera program hangs.", "카메라 프로그램이 멈췄습니다."),
+        };
+        match language {
+            Language::English => english,
+            Language::Korean => korean,
         }
     }
 
@@ -228,7 +287,7 @@ impl fmt::Display for Failure {
         write!(
             f,
             "{} ({})",
-            self.sentence().trim_end_matches('.'),
+            self.sentence(Language::English).trim_end_matches('.'),
             self.detail
         )
     }
@@ -343,6 +402,27 @@ mod tests {
         check(&[], 3, Kind::Ended, "rpicam-vid ended with code 3");
         let killed = Failure::classify("x", &[], Some(ExitStatus::from_raw(6)));
         assert_eq!(killed.detail, "x was ended by signal 6");
+    }
+
+    #[test]
+    fn every_kind_is_told_in_every_language() {
+        let lines = TEXTS.iter().map(|(_, kind)| *kind);
+        let others = [
+            Kind::ProgramMissing,
+            Kind::Unreachable,
+            Kind::LoginRefused,
+            Kind::NoVideo,
+            Kind::Ended,
+        ];
+        for kind in lines.chain(others) {
+            let failure = Failure::new(kind, "");
+            assert!(failure.sentence(Language::English).is_ascii());
+            let korean = failure.sentence(Language::Korean);
+            assert!(
+                korean.ends_with("다.") && korean.chars().any(|c| ('가'..='힣').contains(&c)),
+                "{korean}"
+            );
+        }
     }
 
     #[test]

@@ -16,5 +16,5 @@ mod stream;
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};
-pub use status::{CameraState, Status};
+pub use status::{CameraState, Status, Why};
 pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};

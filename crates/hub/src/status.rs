@@ -36,8 +36,17 @@ impl CameraState {
 pub struct Status {
     /// What it is doing.
     pub state: CameraState,
-    /// Why, and what to do about it.
-    pub message: Option<String>,
+    /// Why, when something is wrong.
+    pub why: Option<Why>,
     /// Since when.
     pub since: SystemTime,
+}
+
+/// Why there are no pictures, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Stable word for programs, such as `no_camera`.
+    pub code: &'static str,
+    /// The same for people, in English.
+    pub sentence: &'static str,
 }

@@ -18,7 +18,7 @@ use media::Frame;
 use tokio::sync::watch;
 
 use crate::{
-    CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, incident::Incidents,
+    CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, Why, incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -110,7 +110,7 @@ impl Stream {
     pub fn new(id: CameraId, about: About) -> Arc<Self> {
         let idle = Status {
             state: CameraState::Idle,
-            message: None,
+            why: None,
             since: SystemTime::now(),
         };
         Arc::new(Self {
@@ -298,9 +298,9 @@ impl Publisher {
     }
 
     /// Says how the camera is doing. The time is kept while the state stays the same.
-    pub fn set_status(&self, state: CameraState, message: Option<String>) {
+    pub fn set_status(&self, state: CameraState, why: Option<Why>) {
         self.stream.status.send_if_modified(|status| {
-            if status.state == state && status.message == message {
+            if status.state == state && status.why == why {
                 return false;
             }
             let since = if status.state == state {
@@ -308,11 +308,7 @@ impl Publisher {
             } else {
                 SystemTime::now()
             };
-            *status = Status {
-                state,
-                message,
-                since,
-            };
+            *status = Status { state, why, since };
             true
         });
     }

@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use camera::{Failure, Kind, Source};
-use hub::{CameraState, Cause, DemandWatch, Publisher, Stream};
+use camera::{Failure, Kind, Language, Source};
+use hub::{CameraState, Cause, DemandWatch, Publisher, Stream, Why};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -63,6 +63,7 @@ pub(crate) struct Actor {
     framerate: f32,
     epoch: Instant,
     placeholder: Placeholder,
+    language: Language,
     backoff: Backoff,
     /// Why it was told to end, once it was.
     why: Arc<OnceLock<&'static str>>,
@@ -82,7 +83,10 @@ impl Actor {
         why: Arc<OnceLock<&'static str>>,
     ) -> Self {
         let Camera {
-            settings, times, ..
+            settings,
+            times,
+            language,
+            ..
         } = camera;
         Self {
             source: camera::open(&settings),
@@ -91,7 +95,12 @@ impl Actor {
             times,
             framerate: settings.framerate,
             epoch: Instant::now(),
-            placeholder: Placeholder::new((settings.width_px, settings.height_px), settings.name),
+            placeholder: Placeholder::new(
+                (settings.width_px, settings.height_px),
+                settings.name,
+                language,
+            ),
+            language,
             backoff: Backoff::default(),
             why,
         }
@@ -137,7 +146,7 @@ impl Actor {
             wait.as_secs()
         ));
         self.publisher
-            .set_status(CameraState::Failed, Some(failure.sentence().to_owned()));
+            .set_status(CameraState::Failed, Some(why_of(&failure)));
         self.wait_to_retry(&failure, wait, shutdown).await
     }
 
@@ -151,6 +160,7 @@ impl Actor {
             framerate,
             epoch,
             placeholder,
+            language,
             ..
         } = self;
         let stop = CancellationToken::new();
@@ -188,14 +198,15 @@ impl Actor {
                     if age >= limit {
                         break Outcome::Failed(cause);
                     }
-                    let sentence = if seen { cause.sentence() } else { "The camera is starting." };
+                    let sentence =
+                        if seen { cause.sentence(*language) } else { starting(*language) };
                     if seen {
                         if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
                             warn!(cause = %cause, "no pictures: viewers are told so");
                             publisher.begin_incident(since, cause_of(&cause));
                             publisher.note_step("waited for the camera to recover by itself");
                         }
-                        publisher.set_status(CameraState::Stalled, Some(sentence.to_owned()));
+                        publisher.set_status(CameraState::Stalled, Some(why_of(&cause)));
                     }
                     placeholder.show(publisher, *epoch, sentence, since).await;
                     let until_limit = limit.saturating_sub(age);
@@ -231,6 +242,7 @@ impl Actor {
             times,
             epoch,
             placeholder,
+            language,
             ..
         } = self;
         let mut retry = pin!(sleep(wait));
@@ -242,16 +254,30 @@ impl Actor {
                 () = shutdown.cancelled() => return false,
                 () = &mut unwanted => return false,
                 () = &mut retry => return true,
-                _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(), since).await,
+                _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
             }
         }
+    }
+}
+
+fn why_of(failure: &Failure) -> Why {
+    Why {
+        code: failure.code(),
+        sentence: failure.sentence(Language::English),
+    }
+}
+
+fn starting(language: Language) -> &'static str {
+    match language {
+        Language::English => "The camera is starting.",
+        Language::Korean => "카메라를 시작하고 있습니다.",
     }
 }
 
 fn cause_of(failure: &Failure) -> Cause {
     Cause {
         code: failure.code(),
-        sentence: failure.sentence(),
+        sentence: failure.sentence(Language::English),
         advice: failure.advice(),
         detail: failure.detail.clone(),
         words: failure.words.clone(),

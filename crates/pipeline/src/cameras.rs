@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use camera::Language;
 use hub::{About, CameraId, Hub, Stream};
 use tokio::{
     sync::watch,
@@ -25,6 +26,8 @@ pub struct Camera {
     pub settings: camera::Settings,
     /// When to start and stop it.
     pub times: Times,
+    /// What is written into pictures that say that there is none.
+    pub language: Language,
 }
 
 impl Camera {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use camera::Language;
 use hub::Publisher;
 use jiff::{Timestamp, tz::TimeZone};
 use media::{Frame, Pts90k};
@@ -16,16 +17,18 @@ pub(crate) const PACE: Duration = Duration::from_secs(1);
 pub(crate) struct Placeholder {
     size: (u16, u16),
     name: String,
+    language: Language,
     drawn: Option<(String, Vec<u8>)>,
     shown: Option<Instant>,
 }
 
 impl Placeholder {
     /// `size` is width and height in pixels.
-    pub(crate) fn new(size: (u16, u16), name: String) -> Self {
+    pub(crate) fn new(size: (u16, u16), name: String, language: Language) -> Self {
         Self {
             size,
             name,
+            language,
             drawn: None,
             shown: None,
         }
@@ -45,7 +48,7 @@ impl Placeholder {
         self.shown = Some(Instant::now());
         if self.drawn.as_ref().is_none_or(|(text, _)| text != sentence) {
             let (name, (width, height), text) = (self.name.clone(), self.size, sentence.to_owned());
-            let since = clock(since);
+            let since = clock(since, self.language);
             let drawn = spawn_blocking(move || {
                 picture::placeholder(width, height, &name, &[&text, &since])
             })
@@ -71,9 +74,13 @@ impl Placeholder {
 }
 
 /// `since 14:05:09`, in the time of the place.
-fn clock(time: SystemTime) -> String {
+fn clock(time: SystemTime, language: Language) -> String {
     let time = Timestamp::try_from(time)
         .unwrap_or_default()
         .to_zoned(TimeZone::system());
-    format!("since {}", time.strftime("%H:%M:%S"))
+    let time = time.strftime("%H:%M:%S");
+    match language {
+        Language::English => format!("since {time}"),
+        Language::Korean => format!("{time}부터"),
+    }
 }

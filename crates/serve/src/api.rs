@@ -42,8 +42,12 @@ pub(crate) struct CameraView {
     source: String,
     /// What it is doing.
     state: CameraStateView,
-    /// Why, and what that means, when something is wrong.
-    message: Option<String>,
+    /// Why, in a sentence, when something is wrong.
+    #[schema(example = "The camera stopped sending pictures.")]
+    message: Option<&'static str>,
+    /// The same as a word for programs.
+    #[schema(example = "timed_out")]
+    cause: Option<&'static str>,
     /// Since when it is in this state.
     #[schema(example = "2026-01-31T12:00:00.000Z")]
     since: String,
@@ -121,7 +125,8 @@ impl CameraView {
             name,
             source,
             state: status.state.into(),
-            message: status.message,
+            message: status.why.map(|why| why.sentence),
+            cause: status.why.map(|why| why.code),
             since: rfc3339(status.since),
             width_px: size.map(|(width, _)| width),
             height_px: size.map(|(_, height)| height),

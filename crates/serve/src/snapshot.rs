@@ -73,8 +73,10 @@ pub(crate) async fn take(stream: &Arc<Stream>, method: &Method, limit: Duration)
             response
         }
         None => {
-            let message = stream.status().message;
-            let detail = message.unwrap_or_else(|| "The camera gives no picture.".to_owned());
+            let detail = stream
+                .status()
+                .why
+                .map_or("The camera gives no picture.", |why| why.sentence);
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
         }
     }

@@ -21,6 +21,7 @@ function parseCamera(camera: Shape): Camera {
     source: camera.field('source').string(),
     state: camera.field('state').oneOf(STATES),
     message: camera.field('message').optional((s) => s.string()),
+    cause: camera.field('cause').optional((s) => s.string()),
     since: camera.field('since').string(),
     width_px: camera.field('width_px').optional((s) => s.number()),
     height_px: camera.field('height_px').optional((s) => s.number()),

@@ -8,6 +8,7 @@ const CAMERA = {
   source: 'test',
   state: 'live',
   message: null,
+  cause: null,
   since: '2026-11-22T13:00:00Z',
   width_px: 640,
   height_px: 480,

@@ -9,6 +9,8 @@ export type Camera = {
   readonly state: CameraState;
   /** The server's own plain sentence about this state; none when there is nothing to say. */
   readonly message: string | null;
+  /** The same as a word for programs. */
+  readonly cause: string | null;
   readonly since: string;
   readonly width_px: number | null;
   readonly height_px: number | null;

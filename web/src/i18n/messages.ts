@@ -1,6 +1,9 @@
 // The words of the page. English is the model; the other languages must have the same keys.
 
+import { EN, KO } from './causes.ts';
+
 export const en = {
+  causes: EN,
   snapshot: 'Save picture',
   snapshotFailed: 'The picture could not be saved.',
   fullScreen: 'Full screen',
@@ -49,6 +52,7 @@ export const en = {
 export type Messages = typeof en;
 
 export const ko: Messages = {
+  causes: KO,
   snapshot: '사진 저장',
   snapshotFailed: '사진을 저장하지 못했습니다.',
   fullScreen: '전체 화면',

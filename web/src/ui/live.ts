@@ -4,6 +4,7 @@ import { childOf } from '../api/abort.ts';
 import type { Camera } from '../api/types.ts';
 import { CamerasWatch } from '../api/watch.ts';
 import { duration } from '../i18n/duration.ts';
+import { translated } from '../i18n/causes.ts';
 import type { Messages } from '../i18n/messages.ts';
 import { MjpegPlayer } from '../player/mjpeg.ts';
 import { Picture } from '../player/picture.ts';
@@ -161,7 +162,7 @@ export class LivePage {
     const known = {
       paused: this.watching === null,
       player: this.player.state,
-      camera,
+      camera: camera === null ? null : translated(camera, this.t.causes),
       answered: this.watch.latest !== null,
       failure: this.believedFailure(),
       age_ms: this.pictureAge(camera, now_ms),

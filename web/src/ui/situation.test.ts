@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { Camera } from '../api/types.ts';
+import { translated } from '../i18n/causes.ts';
 import { en, ko } from '../i18n/messages.ts';
 import { fileName } from './snapshot.ts';
 import { type Known, situation } from './situation.ts';
@@ -12,6 +13,7 @@ const CAMERA: Camera = {
   source: 'test',
   state: 'live',
   message: null,
+  cause: null,
   since: '2026-11-22T13:00:00Z',
   width_px: 640,
   height_px: 480,
@@ -89,4 +91,11 @@ test.each([
   ['<!>', 'camera-20261122-130509.jpg'],
 ])('the picture of "%s" is saved under a plain name', (name, file) => {
   expect(fileName(name, new Date(2026, 10, 22, 13, 5, 9))).toBe(file);
+});
+
+test('a cause that the page knows is told in its language, another in the words of the server', () => {
+  const failed: Camera = { ...CAMERA, state: 'failed', message: 'No camera was found.', cause: 'no_camera' };
+  expect(translated(failed, ko.causes).message).toBe('카메라를 찾을 수 없습니다.');
+  expect(translated(failed, en.causes)).toBe(failed);
+  expect(translated({ ...failed, cause: 'news' }, ko.causes).message).toBe('No camera was found.');
 });

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
-use camera::SourceSpec;
+use camera::{Language, SourceSpec};
 use hub::CameraId;
 use pipeline::{Camera, Times};
 use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
-    raw::{LogFormat, RawCamera, RawConfig, RawServer},
+    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawServer},
 };
 
 /// Everything the server is told.
@@ -39,6 +39,10 @@ impl Config {
         }
         let log_filter = EnvFilter::try_new(&raw.log.level)
             .map_err(|error| at("log.level", error.to_string()))?;
+        let language = match raw.server.language {
+            RawLanguage::En => Language::English,
+            RawLanguage::Ko => Language::Korean,
+        };
         let serve = check_server(&raw.server)
             .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
@@ -52,7 +56,7 @@ impl Config {
                 .id
                 .clone()
                 .unwrap_or_else(|| format!("number {}", index + 1));
-            let camera = check_camera(raw, index).map_err(|(key, problem)| {
+            let camera = check_camera(raw, index, language).map_err(|(key, problem)| {
                 ConfigError(format!("{origin}: camera {name}: `{key}`: {problem}"))
             })?;
             if cameras.iter().any(|other| other.id == camera.id) {
@@ -98,6 +102,7 @@ impl Config {
             id,
             settings,
             times,
+            ..
         } in &self.cameras
         {
             let camera::Settings {
@@ -192,7 +197,7 @@ fn base_path(text: &str) -> Result<String, Problem> {
     }
 }
 
-fn check_camera(raw: RawCamera, index: usize) -> Result<Camera, Problem> {
+fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Camera, Problem> {
     let id = raw.id.unwrap_or_else(|| {
         if index == 0 {
             "main".to_owned()
@@ -240,6 +245,7 @@ fn check_camera(raw: RawCamera, index: usize) -> Result<Camera, Problem> {
         id,
         settings,
         times,
+        language,
     })
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct RawServer {
     pub(crate) viewer_timeout_s: u64,
     pub(crate) head_timeout_s: u64,
     pub(crate) snapshot_timeout_s: u64,
+    pub(crate) language: RawLanguage,
     pub(crate) tls: RawTls,
 }
 
@@ -40,9 +41,18 @@ impl Default for RawServer {
             viewer_timeout_s: 15,
             head_timeout_s: 10,
             snapshot_timeout_s: 10,
+            language: RawLanguage::En,
             tls: RawTls::default(),
         }
     }
+}
+
+/// A language by its ISO 639-1 code.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawLanguage {
+    En,
+    Ko,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

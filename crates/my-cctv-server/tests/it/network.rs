@@ -146,6 +146,7 @@ fn check(answer: &'static [u8], sentence: &str, detail: &str) {
     let viewer = server.stream("/stream");
     let camera = server.wait_for_state("failed");
     assert_eq!(camera["message"], sentence);
+    assert!(camera["cause"].is_string());
     assert_eq!(camera["source"], format!("http://{address}/video"));
     let line = server.log.message("the camera failed");
     let words = line.fields["failure"].as_str().unwrap();

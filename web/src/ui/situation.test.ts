@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { CAMERA } from '../api/fixture.ts';
 import type { Camera } from '../api/types.ts';
 import { translated } from '../i18n/causes.ts';
 import { en, ko } from '../i18n/messages.ts';
@@ -7,23 +8,6 @@ import { fileName } from './snapshot.ts';
 import { type Known, situation } from './situation.ts';
 import { wording } from './wording.ts';
 
-const CAMERA: Camera = {
-  id: 'main',
-  name: 'Front door',
-  source: 'test',
-  state: 'live',
-  message: null,
-  cause: null,
-  since: '2026-11-22T13:00:00Z',
-  width_px: 640,
-  height_px: 480,
-  framerate: 20,
-  newest_frame_age_ms: 35,
-  frames: 1234,
-  viewers: 2,
-  stream: 's',
-  snapshot: 'p',
-};
 const LIVE: Known = {
   paused: false,
   player: { kind: 'playing' },

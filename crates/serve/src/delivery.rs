@@ -25,6 +25,9 @@ use crate::{farewell::Ear, viewers::Place, wire::Wire};
 /// How long the end of a stream may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// A viewer has nothing to say once it has asked; one that goes on for longer than this is not listened to for ever.
+const HEARD_BYTES: usize = 64 * 1024;
+
 /// A viewer that was let in. Holds its place, and the camera running.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -71,8 +74,9 @@ impl Delivery {
             written: 0,
             frame: None,
         });
+        let mut heard_bytes = 0;
         let frames = std::future::poll_fn(|cx| {
-            let end = self.poll_frames(&mut wire, &mut in_flight, cx);
+            let end = self.poll_frames(&mut wire, &mut in_flight, &mut heard_bytes, cx);
             match end {
                 Poll::Pending if ear.heard(cx) => Poll::Ready(None),
                 end => end.map(Some),
@@ -82,8 +86,9 @@ impl Delivery {
             Some(end) => end,
             // The hub closes at the same time: what is in flight may still go, and then the end of the stream.
             None => {
-                let rest =
-                    std::future::poll_fn(|cx| self.poll_frames(&mut wire, &mut in_flight, cx));
+                let rest = std::future::poll_fn(|cx| {
+                    self.poll_frames(&mut wire, &mut in_flight, &mut heard_bytes, cx)
+                });
                 timeout(GRACE, rest)
                     .await
                     .unwrap_or(End::Stream(Ended::Closed))
@@ -116,6 +121,7 @@ impl Delivery {
         &mut self,
         wire: &mut Wire,
         in_flight: &mut Option<InFlight>,
+        heard_bytes: &mut usize,
         cx: &mut Context<'_>,
     ) -> Poll<End> {
         loop {
@@ -151,7 +157,7 @@ impl Delivery {
                 }
             }
         }
-        ready!(poll_left(wire, cx));
+        ready!(poll_left(wire, heard_bytes, cx));
         Poll::Ready(End::Left)
     }
 }
@@ -164,14 +170,19 @@ enum End {
     Stream(Ended),
 }
 
-/// Ready when the viewer has closed its side. What it says meanwhile is of no interest.
-fn poll_left(wire: &mut Wire, cx: &mut Context<'_>) -> Poll<()> {
+/// Ready when the viewer has closed its side, or talks instead of watching.
+fn poll_left(wire: &mut Wire, heard_bytes: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
     let mut space = [0; 256];
     loop {
         let mut buf = ReadBuf::new(&mut space);
         match ready!(Pin::new(&mut *wire).poll_read(cx, &mut buf)) {
-            Ok(()) if !buf.filled().is_empty() => {}
-            Ok(()) => return Poll::Ready(()),
+            Ok(()) if buf.filled().is_empty() => return Poll::Ready(()),
+            Ok(()) => {
+                *heard_bytes += buf.filled().len();
+                if *heard_bytes > HEARD_BYTES {
+                    return Poll::Ready(());
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Poll::Ready(()),
         }

@@ -97,6 +97,25 @@ fn requests_one_behind_the_other_are_answered_in_order() {
 }
 
 #[test]
+fn a_viewer_that_talks_and_does_not_watch_is_closed() {
+    let mut server = Setup::camera_sim().start();
+    let other = Watcher::of(server.stream("/stream"));
+    other.more_pictures(1);
+    let talker = server.stream("/stream");
+    server.viewers(2);
+    let mut socket = talker.socket();
+    // A little is nobody's business, much of it ends the stream.
+    socket.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    other.more_pictures(2);
+    server.viewers(2);
+    while socket.write_all(&[b'x'; 4096]).is_ok() {}
+    server.viewers(1);
+    other.more_pictures(2);
+    drop((talker, other));
+    server.stop();
+}
+
+#[test]
 fn more_connections_than_allowed_are_refused_without_harm() {
     let mut server = Setup::camera_sim()
         .server("max_viewers", 2)

@@ -1,18 +1,15 @@
 //! Sources that ffmpeg reads or converts.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{collections::BTreeSet, io, path::PathBuf, process::Stdio};
 
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Failure, Kind, Run, Settings, Sink, Source,
     chain::Chain,
     child::Child,
-    program,
+    file, program,
     rpicam::{self, Output},
 };
 
@@ -153,7 +150,18 @@ impl VideoFile {
 impl Source for VideoFile {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(async move {
-            check_readable(&self.path)?;
+            let path = self.path.clone();
+            let unreadable = |error| {
+                Failure::new(
+                    Kind::Unreadable,
+                    format!("{}: {error}", self.path.display()),
+                )
+            };
+            let opened = spawn_blocking(move || file::open_regular(&path)).await;
+            opened
+                .map_err(io::Error::other)
+                .flatten()
+                .map_err(unreadable)?;
             let Settings {
                 framerate,
                 quality,
@@ -187,13 +195,6 @@ impl Source for VideoFile {
                 .await
         })
     }
-}
-
-/// Says what is wrong with a path before a program stumbles over it.
-pub(crate) fn check_readable(path: &Path) -> Result<(), Failure> {
-    std::fs::File::open(path)
-        .map(drop)
-        .map_err(|error| Failure::new(Kind::Unreadable, format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Album for Concatenated {
     fn open(&self) -> io::Result<Reading> {
         let splitter = Splitter::new(self.max_frame_bytes);
         Ok(Reading {
-            file: File::open(&self.path)?,
+            file: open_regular(&self.path)?,
             splitter,
             reported: Dropped::default(),
             found: false,
@@ -156,6 +156,18 @@ impl Pictures for Leafing {
     }
 }
 
+/// Opens a file that is one. A pipe or a device would keep whoever opens it waiting, for ever if nobody writes.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this is no file",
+        ))
+    }
+}
+
 fn jpegs(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -173,7 +185,7 @@ fn jpegs(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The first picture of a file; `None` if it holds none that is whole and small enough, or is gone meanwhile.
 fn read_one(file: &Path, max_frame_bytes: usize) -> io::Result<Option<Vec<u8>>> {
-    let opened = match File::open(file) {
+    let opened = match open_regular(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
@@ -232,6 +244,25 @@ mod tests {
             pictures.next(&mut out).unwrap_err().kind(),
             io::ErrorKind::InvalidData
         );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe.mjpeg");
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        )
+        .unwrap();
+        let error = Concatenated {
+            path,
+            max_frame_bytes: 1000,
+        }
+        .open()
+        .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

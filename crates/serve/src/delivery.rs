@@ -25,6 +25,8 @@ use crate::{farewell::Ear, viewers::Place, wire::Wire};
 /// How long the end of a stream may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
+const STOPS: &str = "the server stops";
+
 /// A viewer has nothing to say once it has asked; one that goes on for longer than this is not listened to for ever.
 const HEARD_BYTES: usize = 64 * 1024;
 
@@ -89,15 +91,20 @@ impl Delivery {
                 let rest = std::future::poll_fn(|cx| {
                     self.poll_frames(&mut wire, &mut in_flight, &mut heard_bytes, cx)
                 });
-                timeout(GRACE, rest)
-                    .await
-                    .unwrap_or(End::Stream(Ended::Closed))
+                match timeout(GRACE, rest).await {
+                    Ok(end) => end,
+                    // Half a picture is on its way and stays half: nothing that follows would be understood.
+                    Err(_) => {
+                        self.place.ended(STOPS);
+                        return;
+                    }
+                }
             }
         };
         if let End::Stream(ended) = end {
             self.place.ended(match ended {
                 Ended::Reader => "was ended by request",
-                Ended::Closed => "the server stops",
+                Ended::Closed => STOPS,
             });
             // With heads in advance the next part has begun: a close delimiter would make it an empty one, which browsers
             // do not survive.

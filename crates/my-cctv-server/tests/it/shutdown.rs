@@ -75,7 +75,14 @@ fn a_stalled_viewer_does_not_hold_up_the_end() {
     watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
     assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
-    drop(stalled);
+    // In order, and not because the daemon lost its patience.
+    server.log.message("stopped");
+    // What the stalled one still gets ends within a picture, with nothing written behind it.
+    let rest = stalled.bytes();
+    assert!(
+        !rest.ends_with(b"--\r\n"),
+        "a delimiter inside of a picture"
+    );
     server.nothing_is_left();
 }
 

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use control::Class;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -34,6 +35,7 @@ impl Auto {
             self.board = Some(rpicam::Rpicam::new(None, self.settings.clone()));
         }
         if let Some(board) = &mut self.board {
+            sink.found(Class::Board);
             let result = Source::run(board, sink, stop).await;
             if result.as_ref().is_err_and(|f| {
                 matches!(
@@ -47,11 +49,13 @@ impl Auto {
         }
         if let Some(device) = usb_camera(Path::new("/sys/class/video4linux"), Path::new("/dev")) {
             info!(device = %device.display(), "a USB camera was found");
+            sink.found(Class::Usb);
             return Usb::new(device, self.settings.clone())
                 .run(sink, stop)
                 .await;
         }
         warn!("no camera was found, neither on the board nor on USB: showing the test pattern");
+        sink.found(Class::Drawn);
         pattern::open(&self.settings, Some(NOTE))
             .run(sink, stop)
             .await
@@ -61,6 +65,13 @@ impl Auto {
 impl Source for Auto {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(Self::run(self, sink, stop))
+    }
+
+    fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
+        if let Some(board) = &mut self.board {
+            board.set(settings);
+        }
     }
 }
 

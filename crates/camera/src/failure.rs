@@ -67,6 +67,17 @@ pub enum Retry {
     Later,
 }
 
+/// Whether what was set is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing else brings this about.
+    Settings,
+    /// A cable or a driver may be at fault as well.
+    Perhaps,
+    /// Something else is at fault.
+    Others,
+}
+
 /// What went wrong, what the program said, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -136,6 +147,16 @@ impl Failure {
             | Kind::NoCamera
             | Kind::Unreachable => Retry::Soon,
             _ => Retry::Later,
+        }
+    }
+
+    /// Whether other settings can be the cure.
+    #[must_use]
+    pub fn blames_settings(&self) -> Blame {
+        match self.kind {
+            Kind::BadOption | Kind::NoMemory | Kind::NoEncoder => Blame::Settings,
+            Kind::Driver | Kind::TimedOut | Kind::Ended | Kind::Unreadable => Blame::Perhaps,
+            _ => Blame::Others,
         }
     }
 

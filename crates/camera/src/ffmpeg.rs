@@ -95,6 +95,10 @@ impl Source for H264ToMjpeg {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(Self::run(self, sink, stop))
     }
+
+    fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
+    }
 }
 
 /// A USB camera that gives JPEG itself; the pictures pass through untouched.
@@ -131,6 +135,10 @@ impl Source for Usb {
                 .run(sink, max_frame_bytes, stop)
                 .await
         })
+    }
+
+    fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
     }
 }
 
@@ -194,6 +202,10 @@ impl Source for VideoFile {
                 .run(sink, max_frame_bytes, stop)
                 .await
         })
+    }
+
+    fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
     }
 }
 

@@ -19,7 +19,7 @@ mod rpicam;
 mod source;
 mod spec;
 
-pub use failure::{Failure, Kind, Language, Retry};
+pub use failure::{Blame, Failure, Kind, Language, Retry};
 pub use http::HttpAddress;
 pub use source::{Run, Settings, Sink, Source, open};
 pub use spec::{InvalidSource, SourceSpec};

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, Kind, Run, Sink, Source};
+use crate::{Failure, Kind, Run, Settings, Sink, Source};
 
 /// Makes pictures. Runs on a thread that may block.
 pub(crate) trait Pictures: Send + fmt::Debug + 'static {
@@ -28,6 +28,9 @@ pub(crate) trait Album: Clone + Send + fmt::Debug + 'static {
 
     /// Runs on a thread that may block.
     fn open(&self) -> io::Result<Self::Pictures>;
+
+    /// What can be set has other values from the next opening on.
+    fn set(&mut self, _: &Settings) {}
 }
 
 /// A source that takes one picture of an album at every tick.
@@ -43,10 +46,14 @@ impl<A> Paced<A> {
     pub(crate) fn new(what: impl Into<String>, framerate: f32, album: A) -> Self {
         Self {
             what: what.into(),
-            interval: Duration::from_secs_f32(1.0 / framerate.max(0.01)),
+            interval: between(framerate),
             album,
         }
     }
+}
+
+fn between(framerate: f32) -> Duration {
+    Duration::from_secs_f32(1.0 / framerate.max(0.01))
 }
 
 impl<A: Album> Source for Paced<A> {
@@ -90,5 +97,10 @@ impl<A: Album> Source for Paced<A> {
                 }
             }
         })
+    }
+
+    fn set(&mut self, settings: &Settings) {
+        self.interval = between(settings.framerate);
+        self.album.set(settings);
     }
 }

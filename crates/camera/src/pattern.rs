@@ -45,6 +45,12 @@ impl Album for Card {
         .map_err(io::Error::other)?;
         Ok(Drawn { pattern, number: 0 })
     }
+
+    fn set(&mut self, settings: &Settings) {
+        self.width_px = settings.width_px;
+        self.height_px = settings.height_px;
+        self.quality = settings.quality;
+    }
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, process::Stdio, time::Duration};
 
+use control::{Shape, Value};
 use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -56,6 +57,10 @@ impl Rpicam {
 impl Source for Rpicam {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
         Box::pin(Self::run(self, sink, stop))
+    }
+
+    fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
     }
 }
 
@@ -136,8 +141,67 @@ pub(crate) fn arguments(
     if let Some(index) = index {
         add("--camera", Some(index.to_string()));
     }
+    for (option, value) in controls(settings, control::DEFAULT_SENSOR) {
+        add(option, Some(value));
+    }
     add("-o", Some("-".to_owned()));
     args
+}
+
+/// What was set, as options. A value stands behind every one of them: a flag would take the next word for its own.
+fn controls(settings: &Settings, sensor: Shape) -> Vec<(&'static str, String)> {
+    let picture = Shape {
+        width: settings.width_px.into(),
+        height: settings.height_px.into(),
+    };
+    let area = settings.controls.area(sensor, picture);
+    let roi = area.map(|a| {
+        let text = format!("{:.5},{:.5},{:.5},{:.5}", a.x, a.y, a.width, a.height);
+        ("--roi", text)
+    });
+    let values = settings
+        .controls
+        .iter()
+        .filter_map(|(name, value)| Some((option(name)?, word(value))));
+    roi.into_iter().chain(values).collect()
+}
+
+/// The option of a control that is one.
+fn option(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "hflip" => "--hflip",
+        "vflip" => "--vflip",
+        "brightness" => "--brightness",
+        "contrast" => "--contrast",
+        "saturation" => "--saturation",
+        "sharpness" => "--sharpness",
+        "exposure" => "--exposure",
+        "shutter_us" => "--shutter",
+        "gain" => "--gain",
+        "ev" => "--ev",
+        "metering" => "--metering",
+        "flicker_period_us" => "--flicker-period",
+        "awb" => "--awb",
+        "awb_gains" => "--awbgains",
+        "denoise" => "--denoise",
+        "hdr" => "--hdr",
+        "autofocus" => "--autofocus-mode",
+        "autofocus_range" => "--autofocus-range",
+        "autofocus_speed" => "--autofocus-speed",
+        "lens_position" => "--lens-position",
+        // Zoom, pan, tilt and roi make one option together; size, rate and quality have their own place.
+        _ => return None,
+    })
+}
+
+fn word(value: Value) -> String {
+    match value {
+        Value::Flag(flag) => u8::from(flag).to_string(),
+        Value::Number(x) => x.to_string(),
+        Value::Word(word) => word.to_owned(),
+        Value::Pair([a, b]) => format!("{a},{b}"),
+        Value::Area(a) => format!("{},{},{},{}", a.x, a.y, a.width, a.height),
+    }
 }
 
 /// Whether there may be a camera: the program is there, and does not say that it sees none. One that does not answer,
@@ -189,6 +253,7 @@ pub(crate) async fn may_see_a_camera(settings: &Settings) -> bool {
 mod tests {
     use super::*;
     use crate::SourceSpec;
+    use control::{Class, ControlSet};
 
     fn settings() -> Settings {
         Settings {
@@ -200,7 +265,57 @@ mod tests {
             framerate: 20.0,
             quality: 85,
             max_frame_bytes: 8 << 20,
+            controls: ControlSet::default(),
         }
+    }
+
+    #[test]
+    fn what_was_set_becomes_options() {
+        let check = |patch: serde_json::Value, want: &str| {
+            let set = ControlSet::default()
+                .changed(patch.as_object().unwrap(), Class::Board)
+                .unwrap();
+            let args = arguments(
+                &settings().with(&set),
+                None,
+                Output::Mjpeg,
+                &BTreeSet::new(),
+            )
+            .join(" ");
+            assert!(args.contains(want), "{patch}: {args}");
+            assert!(args.ends_with(" -o -"), "{args}");
+        };
+        check(
+            serde_json::json!({"zoom": 2, "width": 1280, "height": 720, "framerate": 5, "quality": 70}),
+            "--width 1280 --height 720 --framerate 5 --quality 70 --roi 0.25000,0.31250,0.50000,0.37500 -o -",
+        );
+        check(
+            serde_json::json!({"hflip": true, "vflip": false, "awb_gains": [1.5, 2]}),
+            "--awbgains 1.5,2 --hflip 1 --vflip 0",
+        );
+        check(
+            serde_json::json!({"brightness": -0.5, "shutter_us": 10000, "exposure": "sport", "lens_position": 2.5}),
+            "--brightness -0.5 --exposure sport --lens-position 2.5 --shutter 10000",
+        );
+        let all: Vec<_> = Class::Board
+            .controls()
+            .filter(|control| option(control.name).is_none())
+            .map(|control| control.name)
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "zoom",
+                "pan",
+                "tilt",
+                "roi",
+                "width",
+                "height",
+                "framerate",
+                "quality"
+            ],
+            "a control without an option would do nothing"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, pin::Pin};
 
+use control::{Class, ControlSet};
 use media::jpeg::Dropped;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ pub trait Sink: Send {
     fn dropped(&mut self, dropped: Dropped);
     /// The source runs on, but says that something is wrong.
     fn trouble(&mut self, failure: Failure);
+    /// What was found has these controls; said by a source that looks for its camera.
+    fn found(&mut self, class: Class);
 }
 
 /// A running source.
@@ -25,6 +28,10 @@ pub trait Source: Send + fmt::Debug {
     /// Runs until `stop` is cancelled, then returns `Ok`, or until it cannot go on. When it returns, nothing that it
     /// started is left.
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a>;
+
+    /// Takes other values for what can be set; they hold from the next run on. What the source has learned of its
+    /// camera stays. One that has nothing to set takes no notice.
+    fn set(&mut self, _: &Settings) {}
 }
 
 /// What to open, and how.
@@ -46,6 +53,53 @@ pub struct Settings {
     pub quality: u8,
     /// Larger pictures are dropped.
     pub max_frame_bytes: usize,
+    /// What was set while the server runs. Size, rate and quality stand in their own fields.
+    pub controls: ControlSet,
+}
+
+impl Settings {
+    /// Size, rate and quality.
+    #[must_use]
+    pub fn frame(&self) -> control::Frame {
+        control::Frame {
+            width_px: self.width_px,
+            height_px: self.height_px,
+            framerate: self.framerate,
+            quality: self.quality,
+        }
+    }
+
+    /// These settings with other values for what can be set.
+    #[must_use]
+    pub fn with(&self, controls: &ControlSet) -> Self {
+        let control::Frame {
+            width_px,
+            height_px,
+            framerate,
+            quality,
+        } = controls.applied_to(self.frame());
+        Self {
+            width_px,
+            height_px,
+            framerate,
+            quality,
+            controls: controls.clone(),
+            ..self.clone()
+        }
+    }
+}
+
+impl SourceSpec {
+    /// The controls that such a source has; for `auto`, those of a camera on the board until something else is found.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Auto | Self::Rpicam { .. } | Self::RpicamThroughFfmpeg => Class::Board,
+            Self::V4l2 { .. } => Class::Usb,
+            Self::Test => Class::Drawn,
+            Self::Http(_) | Self::File { .. } => Class::Fixed,
+        }
+    }
 }
 
 /// Makes the source that `settings` ask for. Starts nothing.

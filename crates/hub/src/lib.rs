@@ -4,15 +4,19 @@
 //! [`Reader`]s take them out, either the newest ([`Stream::latest`]) or all of them ([`Stream::in_order`]),
 //! and nobody waits for anybody: a reader that is late loses frames of its own, and counts them.
 //!
+//! What somebody sets for a camera passes through here too ([`Stream::controls`]), checked by the crate `control`.
+//!
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 
+mod controls;
 mod demand;
 mod directory;
 mod incident;
 mod status;
 mod stream;
 
+pub use controls::{Controls, Progress};
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};

@@ -14,11 +14,14 @@ use std::{
     time::SystemTime,
 };
 
+use control::{Class, ControlSet, Invalid};
 use media::Frame;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::{
-    CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, Why, incident::Incidents,
+    CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident, Status, Why,
+    controls::Desk, incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -70,6 +73,9 @@ pub struct Stream {
     status: watch::Sender<Status>,
     counters: AtomicCounters,
     incidents: Mutex<Incidents>,
+    /// Counts what happened to the incidents.
+    incident_changes: watch::Sender<u64>,
+    desk: Desk,
 }
 
 #[derive(Default)]
@@ -121,6 +127,8 @@ impl Stream {
             status: watch::Sender::new(idle),
             counters: AtomicCounters::default(),
             incidents: Mutex::default(),
+            incident_changes: watch::Sender::new(0),
+            desk: Desk::new(),
         })
     }
 
@@ -157,6 +165,40 @@ impl Stream {
         self.status.borrow().clone()
     }
 
+    /// Follows how the camera is doing.
+    #[must_use]
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// What was set for the camera, and what has become of it.
+    #[must_use]
+    pub fn controls(&self) -> Controls {
+        self.desk.state()
+    }
+
+    /// Follows [`Stream::controls`].
+    #[must_use]
+    pub fn watch_controls(&self) -> watch::Receiver<Controls> {
+        self.desk.subscribe()
+    }
+
+    /// Merges `patch` (RFC 7396) into what is wanted of the camera. Returns the state that this made.
+    ///
+    /// # Errors
+    /// When the camera cannot do it; then nothing is changed.
+    pub fn control(&self, patch: &Map<String, Value>) -> Result<Controls, Invalid> {
+        self.desk.ask(patch)
+    }
+
+    /// Wants `set` in place of everything that was set before.
+    ///
+    /// # Errors
+    /// When the camera cannot do it; then nothing is changed.
+    pub fn replace_controls(&self, set: &ControlSet) -> Result<Controls, Invalid> {
+        self.desk.replace(set)
+    }
+
     /// What went through so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -174,6 +216,12 @@ impl Stream {
     #[must_use]
     pub fn incidents(&self) -> Vec<Incident> {
         self.lock_incidents().newest_first()
+    }
+
+    /// Is told whenever an incident begins, gets another cause, or ends.
+    #[must_use]
+    pub fn watch_incidents(&self) -> watch::Receiver<u64> {
+        self.incident_changes.subscribe()
     }
 
     /// How many incidents there were since the server started.
@@ -316,6 +364,7 @@ impl Publisher {
     /// Pictures are wanted and do not come. Opens an incident, or tells the open one its newest cause.
     pub fn begin_incident(&self, began: SystemTime, cause: Cause) {
         self.stream.lock_incidents().begin(began, cause);
+        self.stream.incident_changes.send_modify(|n| *n += 1);
     }
 
     /// Notes what is done about the open incident.
@@ -327,7 +376,26 @@ impl Publisher {
 
     /// Pictures came again, or are not wanted any more. Returns the incident, if there was one.
     pub fn end_incident(&self) -> Option<Incident> {
-        self.stream.lock_incidents().end(SystemTime::now())
+        let ended = self.stream.lock_incidents().end(SystemTime::now());
+        if ended.is_some() {
+            self.stream.incident_changes.send_modify(|n| *n += 1);
+        }
+        ended
+    }
+
+    /// Which controls the camera has, and its size and rate when nothing is set.
+    pub fn describe_controls(&self, class: Class, base: control::Frame) {
+        self.stream.desk.describe(class, base);
+    }
+
+    /// The camera gives pictures with this set.
+    pub fn controls_applied(&self, set: &ControlSet) {
+        self.stream.desk.applied(set);
+    }
+
+    /// The camera did not start with this set: back to the one before.
+    pub fn controls_refused(&self, set: &ControlSet, why: impl Into<String>) {
+        self.stream.desk.refused(set, why.into());
     }
 
     /// Counts a start of the camera.

@@ -9,15 +9,21 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use camera::{Failure, Kind, Language, Source};
-use hub::{CameraState, Cause, DemandWatch, Publisher, Stream, Why};
-use tokio::time::{interval, sleep};
+use ::control::ControlSet;
+use camera::{Blame, Failure, Kind, Language, Source};
+use hub::{About, CameraState, Cause, Controls, DemandWatch, Publisher, Stream, Why};
+use serde_json::Value as Json;
+use tokio::{
+    sync::watch,
+    time::{interval, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
     Camera,
     backoff::Backoff,
+    control::settled,
     feed::{Feed, Pulse},
     placeholder::Placeholder,
 };
@@ -51,6 +57,8 @@ fn frame_times(count: f32, framerate: f32) -> Duration {
 
 /// Says what is shown while a camera has given nothing yet for this long.
 const STARTING_SHOWN_AFTER: Duration = Duration::from_secs(2);
+/// The same when it only starts again to change something: the last picture stays up meanwhile.
+const CHANGING_SHOWN_AFTER: Duration = Duration::from_secs(5);
 /// How often one looks at a camera that gives nothing.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -59,6 +67,13 @@ pub(crate) struct Actor {
     source: Box<dyn Source>,
     publisher: Publisher,
     demand: DemandWatch,
+    /// As configured; what was set meanwhile lies over it.
+    settings: camera::Settings,
+    controls: watch::Receiver<Controls>,
+    /// With what the source runs, or ran last.
+    set: ControlSet,
+    /// It runs again because something was set, and not because it failed.
+    is_changing: bool,
     times: Times,
     framerate: f32,
     epoch: Instant,
@@ -72,6 +87,8 @@ pub(crate) struct Actor {
 /// How a run of the source ended.
 enum Outcome {
     Unwanted,
+    /// Something else was set.
+    Changed,
     Shutdown,
     Failed(Failure),
 }
@@ -88,18 +105,24 @@ impl Actor {
             language,
             ..
         } = camera;
+        let publisher = stream.publisher();
+        publisher.describe_controls(settings.spec.class(), settings.frame());
         Self {
             source: camera::open(&settings),
-            publisher: stream.publisher(),
+            publisher,
             demand: stream.demand_watch(),
+            controls: stream.watch_controls(),
+            set: ControlSet::default(),
+            is_changing: false,
             times,
             framerate: settings.framerate,
             epoch: Instant::now(),
             placeholder: Placeholder::new(
                 (settings.width_px, settings.height_px),
-                settings.name,
+                settings.name.clone(),
                 language,
             ),
+            settings,
             language,
             backoff: Backoff::default(),
             why,
@@ -120,6 +143,7 @@ impl Actor {
             self.publisher
                 .note_step("stopped: nobody wants the pictures any more");
             self.publisher.end_incident();
+            self.is_changing = false;
             let reason = self.why.get().copied().unwrap_or("nobody is watching");
             info!(reason, ran_s = begin.elapsed().as_secs(), "camera stopped");
         }
@@ -127,6 +151,7 @@ impl Actor {
 
     /// One run and, if it failed, the wait after it. False when the camera is not wanted any more.
     async fn run_once(&mut self, shutdown: &CancellationToken) -> bool {
+        self.configure();
         self.publisher.count_start();
         self.publisher.set_status(CameraState::Starting, None);
         info!(
@@ -134,9 +159,19 @@ impl Actor {
             wanted_by = self.demand.count(),
             "camera starts"
         );
-        let (Outcome::Failed(failure), good) = self.watch_over_source(shutdown).await else {
-            return false;
+        let (outcome, good) = self.watch_over_source(shutdown).await;
+        let was_changing =
+            std::mem::replace(&mut self.is_changing, matches!(outcome, Outcome::Changed));
+        let failure = match outcome {
+            Outcome::Failed(failure) => failure,
+            Outcome::Changed => return true,
+            Outcome::Unwanted | Outcome::Shutdown => return false,
         };
+        if good.is_none() && self.takes_back(&failure, was_changing) {
+            self.is_changing = true;
+            return true;
+        }
+        let good = good.unwrap_or_default();
         let wait = self.backoff.after(failure.retry(), good);
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
         self.publisher
@@ -150,8 +185,50 @@ impl Actor {
         self.wait_to_retry(&failure, wait, shutdown).await
     }
 
-    /// Runs the source once; says how it ended, and for how long there had been pictures.
-    async fn watch_over_source(&mut self, shutdown: &CancellationToken) -> (Outcome, Duration) {
+    /// Hands over to the source what is wanted now.
+    fn configure(&mut self) {
+        self.set = self.controls.borrow().wanted.clone();
+        let settings = self.settings.with(&self.set);
+        self.framerate = settings.framerate;
+        self.placeholder
+            .resize((settings.width_px, settings.height_px));
+        let about = self.publisher.stream().about();
+        self.publisher.set_about(About {
+            framerate: settings.framerate,
+            ..about
+        });
+        if !self.set.is_empty() {
+            info!(controls = %Json::Object(self.set.to_json()), "camera controls");
+        }
+        self.source.set(&settings);
+    }
+
+    /// Whether the source failed for what was set since it last gave pictures; that is taken back then.
+    ///
+    /// Some failures come of settings only; others come of a cable as well, and are blamed on what was set only if the
+    /// camera was well until then.
+    fn takes_back(&self, failure: &Failure, was_changing: bool) -> bool {
+        let is_new = self.set != self.controls.borrow().applied;
+        let is_blamed = match failure.blames_settings() {
+            Blame::Settings => true,
+            Blame::Perhaps => was_changing,
+            Blame::Others => false,
+        };
+        if !is_new || !is_blamed {
+            return false;
+        }
+        warn!(%failure, "the camera does not start with what was set: going back to what it ran with before");
+        let why = failure.sentence(Language::English);
+        self.publisher
+            .controls_refused(&self.set, format!("{why} ({})", failure.detail));
+        true
+    }
+
+    /// Runs the source once; says how it ended, and for how long there had been pictures, if there were any.
+    async fn watch_over_source(
+        &mut self,
+        shutdown: &CancellationToken,
+    ) -> (Outcome, Option<Duration>) {
         let Self {
             source,
             publisher,
@@ -161,15 +238,25 @@ impl Actor {
             epoch,
             placeholder,
             language,
+            controls,
+            set,
+            settings,
+            is_changing,
             ..
         } = self;
         let stop = CancellationToken::new();
         let pulse = Pulse::new();
-        let mut feed = Feed::new(publisher, *epoch, &pulse);
+        let mut feed = Feed::new(publisher, *epoch, &pulse, set, settings.frame());
         let mut run = source.run(&mut feed, &stop);
         let mut unwanted = pin!(demand.unwanted_for(times.linger));
         // Looked at when pictures could be late, and not at a steady beat: a running camera wakes nobody for it.
-        let mut look = pin!(sleep(STARTING_SHOWN_AFTER));
+        let starting_shown_after = if *is_changing {
+            CHANGING_SHOWN_AFTER.max(frame_times(10.0, *framerate))
+        } else {
+            STARTING_SHOWN_AFTER
+        };
+        let mut look = pin!(sleep(starting_shown_after));
+        let mut changed = pin!(settled(controls, set));
         let mut stalled = None;
         let mut has_ended = false;
         let outcome = loop {
@@ -181,13 +268,14 @@ impl Actor {
                 }
                 () = shutdown.cancelled() => break Outcome::Shutdown,
                 () = &mut unwanted => break Outcome::Unwanted,
+                () = &mut changed => break Outcome::Changed,
                 () = &mut look => {
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);
                         (pulse.newest.unwrap_or(pulse.started).elapsed(), pulse.newest.is_some(), pulse.trouble.clone())
                     };
                     let limit = if seen { times.no_frame(*framerate) } else { times.first_frame };
-                    let late = if seen { times.late(*framerate) } else { STARTING_SHOWN_AFTER };
+                    let late = if seen { times.late(*framerate) } else { starting_shown_after };
                     if age < late {
                         stalled = None;
                         look.as_mut().reset(tokio::time::Instant::now() + (late - age));
@@ -222,13 +310,10 @@ impl Actor {
             }
         }
         let first = Pulse::lock(&pulse).first;
-        (
-            outcome,
-            first.map(|first| first.elapsed()).unwrap_or_default(),
-        )
+        (outcome, first.map(|first| first.elapsed()))
     }
 
-    /// False when nobody wants the camera any more.
+    /// False when nobody wants the camera any more. What somebody sets meanwhile ends the wait: it may be the cure.
     async fn wait_to_retry(
         &mut self,
         failure: &Failure,
@@ -243,8 +328,11 @@ impl Actor {
             epoch,
             placeholder,
             language,
+            controls,
+            set,
             ..
         } = self;
+        let mut changed = pin!(settled(controls, set));
         let mut retry = pin!(sleep(wait));
         let mut unwanted = pin!(demand.unwanted_for(times.linger));
         let mut looks = interval(LOOK);
@@ -254,6 +342,7 @@ impl Actor {
                 () = shutdown.cancelled() => return false,
                 () = &mut unwanted => return false,
                 () = &mut retry => return true,
+                () = &mut changed => return true,
                 _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
             }
         }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use camera::{Failure, Sink};
+use control::{Class, ControlSet};
 use hub::{CameraState, Publisher};
 use media::{Frame, Pts90k, jpeg::Dropped};
 use tracing::{info, warn};
@@ -35,6 +36,10 @@ pub(crate) struct Feed<'a> {
     /// Zero of the stream's own time.
     epoch: Instant,
     pulse: &'a Mutex<Pulse>,
+    /// What was set when the source was started.
+    set: &'a ControlSet,
+    /// The camera's own size and rate.
+    base: control::Frame,
     /// What was dropped since it was last told, and when that was.
     untold: Dropped,
     told: Option<Instant>,
@@ -57,11 +62,19 @@ impl Pulse {
 }
 
 impl<'a> Feed<'a> {
-    pub(crate) fn new(publisher: &'a Publisher, epoch: Instant, pulse: &'a Mutex<Pulse>) -> Self {
+    pub(crate) fn new(
+        publisher: &'a Publisher,
+        epoch: Instant,
+        pulse: &'a Mutex<Pulse>,
+        set: &'a ControlSet,
+        base: control::Frame,
+    ) -> Self {
         Self {
             publisher,
             epoch,
             pulse,
+            set,
+            base,
             untold: Dropped::default(),
             told: None,
         }
@@ -90,6 +103,7 @@ impl Sink for Feed<'_> {
                 took_ms,
                 "pictures arrive"
             );
+            self.publisher.controls_applied(self.set);
         } else if !pulse.is_live {
             info!("pictures arrive again");
         }
@@ -136,6 +150,10 @@ impl Sink for Feed<'_> {
                 broken, oversized, "the camera sent what is no picture: dropped"
             );
         }
+    }
+
+    fn found(&mut self, class: Class) {
+        self.publisher.describe_controls(class, self.base);
     }
 
     fn trouble(&mut self, failure: Failure) {

@@ -5,6 +5,7 @@
 mod actor;
 mod backoff;
 mod cameras;
+mod control;
 mod feed;
 mod placeholder;
 

@@ -34,6 +34,14 @@ impl Placeholder {
         }
     }
 
+    /// The camera gives pictures of another size from now on.
+    pub(crate) fn resize(&mut self, size: (u16, u16)) {
+        if self.size != size {
+            self.size = size;
+            self.drawn = None;
+        }
+    }
+
     /// Publishes the picture if it is due: at most once a second.
     pub(crate) async fn show(
         &mut self,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use camera::{Language, SourceSpec};
+use control::ControlSet;
 use hub::CameraId;
 use pipeline::{Camera, Times};
 use tracing_subscriber::EnvFilter;
@@ -230,6 +231,7 @@ fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Came
         framerate: within("framerate", raw.framerate, 0.1, 240.0)?,
         quality: within("quality", raw.quality, 1, 100)?,
         max_frame_bytes: within("max_frame_bytes", raw.max_frame_bytes, 1024, 256 << 20)?,
+        controls: ControlSet::default(),
     };
     let times = Times {
         linger: seconds("linger_s", raw.linger_s, 0.0, 86_400.0)?,

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::sync::watch;
+
 use crate::Stream;
 
 /// Names a camera in addresses, files and messages: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
@@ -55,12 +57,21 @@ impl fmt::Debug for CameraId {
 #[derive(Debug, Default)]
 pub struct Hub {
     streams: Mutex<Vec<Arc<Stream>>>,
+    /// Counts how often the list was set.
+    changes: watch::Sender<u64>,
 }
 
 impl Hub {
     /// Sets which streams there are, in their order.
     pub fn set(&self, streams: Vec<Arc<Stream>>) {
         *self.lock() = streams;
+        self.changes.send_modify(|n| *n += 1);
+    }
+
+    /// Is told whenever the list was set.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Every stream.

@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
+    sync::OnceLock,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 
-use crate::{jpeg, multipart};
+use crate::{jpeg, message, multipart};
 
 /// Wall clock time in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +80,8 @@ pub struct Frame {
     packed: Bytes,
     head_len: usize,
     len: usize,
+    /// Laid out by [`message::pack`]; made for the first who asks.
+    message: OnceLock<Bytes>,
 }
 
 impl Frame {
@@ -103,6 +106,7 @@ impl Frame {
             packed,
             head_len,
             len: jpeg.len(),
+            message: OnceLock::new(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Frame {
     #[must_use]
     pub fn placeholder(mut self) -> Self {
         self.is_placeholder = true;
+        self.message = OnceLock::new();
         self
     }
 
@@ -142,6 +147,12 @@ impl Frame {
     #[must_use]
     pub fn advance_part(&self) -> Bytes {
         self.packed.slice(self.head_len..)
+    }
+
+    /// The frame as one message; see [`message`]. Copied for the first who asks, and shared with all others.
+    #[must_use]
+    pub fn message(&self) -> Bytes {
+        self.message.get_or_init(|| message::pack(self)).clone()
     }
 
     /// Width and height in pixels, read from the picture's frame header.

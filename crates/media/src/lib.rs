@@ -9,6 +9,7 @@
 
 mod frame;
 pub mod jpeg;
+pub mod message;
 pub mod multipart;
 
 pub use frame::{Codec, Frame, Pts90k, UnixMicros};

@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use bytes::Bytes;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
@@ -25,7 +26,7 @@ use tracing::debug;
 use crate::{
     Config,
     base_path::{self, Place},
-    delivery::{Delivery, Handover},
+    delivery::{Departure, Handover},
     farewell::Ear,
     viewers::Fate,
     wire::{Peer, Wire},
@@ -46,9 +47,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Answers requests until the connection ends, or until the answer is a stream: then that and the connection are
-    /// given back, with the answer's head written.
-    pub(crate) async fn speak_http(self) -> Option<(Delivery, Wire, Ear)> {
+    /// Answers requests until the connection ends, or until the answer is a stream or a socket: then that and the
+    /// connection are given back, with the answer's head written, and with what the client sent right behind it.
+    pub(crate) async fn speak_http(self) -> Option<(Departure, Wire, Bytes, Ear)> {
         let Self {
             socket,
             address,
@@ -104,11 +105,12 @@ impl Connection {
             debug!(%address, %error, "connection ended");
             return None;
         }
-        let mut wire = connection.into_parts().io.into_inner();
+        let parts = connection.into_parts();
+        let mut wire = parts.io.into_inner();
         match handed_over.get().and_then(Handover::take) {
             // The head may not be out yet, with a client that sends requests and reads no answers.
             Some(_) if wire.is_blocked() => None,
-            Some(delivery) => Some((delivery, wire, ear)),
+            Some(departure) => Some((departure, wire, parts.read_buf, ear)),
             None => {
                 let _ = timeout(GRACE, wire.shutdown()).await;
                 None

@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{farewell::Ear, viewers::Place, wire::Wire};
+use crate::{farewell::Ear, socket::Session, viewers::Place, wire::Wire};
 
 /// How long the end of a stream may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -40,16 +40,35 @@ pub(crate) struct Delivery {
     pub(crate) advance: bool,
 }
 
-/// Carries a delivery from the handler, through its response, to the owner of the connection.
+/// What a connection is used for once HTTP has been spoken on it.
+#[derive(Debug)]
+pub(crate) enum Departure {
+    /// A body that ends with the connection.
+    Stream(Delivery),
+    /// A WebSocket.
+    Socket(Box<Session>),
+}
+
+impl Departure {
+    /// `early` is what the client sent right behind its request.
+    pub(crate) async fn run(self, wire: Wire, early: Bytes, ear: Ear) {
+        match self {
+            Self::Stream(delivery) => delivery.run(wire, ear).await,
+            Self::Socket(session) => session.run(wire, early.into(), ear).await,
+        }
+    }
+}
+
+/// Carries a departure from the handler, through its response, to the owner of the connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Handover(Arc<Mutex<Option<Delivery>>>);
+pub(crate) struct Handover(Arc<Mutex<Option<Departure>>>);
 
 impl Handover {
-    pub(crate) fn new(delivery: Delivery) -> Self {
-        Self(Arc::new(Mutex::new(Some(delivery))))
+    pub(crate) fn new(departure: Departure) -> Self {
+        Self(Arc::new(Mutex::new(Some(departure))))
     }
 
-    pub(crate) fn take(&self) -> Option<Delivery> {
+    pub(crate) fn take(&self) -> Option<Departure> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP: the live streams, snapshots, the API and the page.
+//! HTTP: the live streams, snapshots, the API, the socket for pictures and control, and the page.
 //!
 //! Reads the hub. Knows no camera, and starts none: it asks for one by holding a guard.
 //!
@@ -9,7 +9,9 @@ mod api;
 mod base_path;
 mod config;
 mod connection;
+mod controls;
 mod delivery;
+mod events;
 mod farewell;
 mod incidents;
 mod listener;
@@ -18,6 +20,7 @@ mod openapi;
 mod page;
 mod problem;
 mod snapshot;
+mod socket;
 mod state;
 mod viewers;
 mod wire;

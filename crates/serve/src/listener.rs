@@ -14,7 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Config, connection::Connection, farewell::Farewell, openapi, state::App, viewers::Viewers,
+    Config, connection::Connection, events::Events, farewell::Farewell, openapi, state::App,
+    viewers::Viewers,
 };
 
 const BACKLOG: i32 = 1024;
@@ -63,8 +64,11 @@ impl Listening {
     pub async fn serve(self, hub: Arc<Hub>, stop: CancellationToken) {
         let Self { listener, config } = self;
         let places = Arc::new(Semaphore::new(config.max_connections));
+        let events = Events::new();
+        tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
         let app = App {
             hub,
+            events,
             viewers: Viewers::new(config.max_viewers),
             config: Arc::new(config),
             started: Instant::now(),
@@ -103,9 +107,9 @@ impl Listening {
             let tracker = connections.clone();
             connections.spawn(async move {
                 // A stream goes on in a task of its own: what HTTP needed is not kept for it.
-                if let Some((delivery, wire, ear)) = connection.speak_http().await {
+                if let Some((departure, wire, early, ear)) = connection.speak_http().await {
                     tracker.spawn(async move {
-                        delivery.run(wire, ear).await;
+                        departure.run(wire, early, ear).await;
                         drop(place);
                     });
                 }

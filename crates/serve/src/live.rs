@@ -20,7 +20,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    delivery::{Delivery, Handover},
+    delivery::{Delivery, Departure, Handover},
     problem::{Asked, Problem},
     state::{App, Camera},
     viewers::Visitor,
@@ -99,6 +99,12 @@ pub(crate) struct Visit {
     visitor: Visitor,
 }
 
+impl Visit {
+    pub(crate) fn into_visitor(self) -> Visitor {
+        self.visitor
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
@@ -161,7 +167,8 @@ pub(crate) fn open(
         _demand: stream.demand(),
         advance: options.advance_headers,
     };
-    response.extensions_mut().insert(Handover::new(delivery));
+    let departure = Departure::Stream(delivery);
+    response.extensions_mut().insert(Handover::new(departure));
     response
 }
 

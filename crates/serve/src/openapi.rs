@@ -7,12 +7,13 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api, incidents, live, page, snapshot, state::App};
+use crate::{api, controls, incidents, live, page, snapshot, socket, state::App};
 
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "live", description = "Pictures"),
     (name = "cameras", description = "The cameras"),
+    (name = "control", description = "What can be set of a camera while it runs"),
     (name = "viewers", description = "Who is watching"),
     (name = "server", description = "The server itself"),
 ))]
@@ -41,6 +42,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(api::camera))
         .routes(routes!(live::of_camera))
         .routes(routes!(snapshot::of_camera))
+        .routes(routes!(controls::of_camera, controls::set, controls::reset))
+        .routes(routes!(socket::open))
         .routes(routes!(incidents::of_all))
         .routes(routes!(incidents::of_camera))
         .routes(routes!(api::viewers))

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Query},
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -69,6 +69,34 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())),
+        }
+    }
+}
+
+/// Longest request body: everything that is asked for here is a handful of words and numbers.
+pub(crate) const BODY_BYTES: usize = 16 * 1024;
+
+/// A JSON body of bounded length. Nothing but JSON is taken: a form of a foreign page cannot send that unasked.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::Body::new(http_body_util::Limited::new(body, BODY_BYTES));
+        let request = Request::from_parts(parts, body);
+        match Json::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::BytesRejection(error)) => {
+                let detail = format!(
+                    "{}; at most {BODY_BYTES} bytes are taken",
+                    error.body_text()
+                );
+                Err(Problem::new(error.status(), detail))
+            }
+            Err(error) => Err(Problem::new(error.status(), error.body_text())),
         }
     }
 }

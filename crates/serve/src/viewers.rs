@@ -65,7 +65,7 @@ impl Fate {
 }
 
 /// Who asks for a stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) address: SocketAddr,
     pub(crate) user_agent: Option<String>,

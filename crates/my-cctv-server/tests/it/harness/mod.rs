@@ -5,6 +5,7 @@ mod log;
 mod media;
 mod parts;
 mod server;
+mod socket;
 mod watcher;
 
 use std::{
@@ -18,6 +19,7 @@ pub(crate) use http::{Client, Reply};
 pub(crate) use media::{decode, draw, frames};
 pub(crate) use parts::{Part, Parts};
 pub(crate) use server::{Server, Setup};
+pub(crate) use socket::Socket;
 pub(crate) use watcher::Watcher;
 
 /// Far more than anything here takes, even on a small machine with much else to do.

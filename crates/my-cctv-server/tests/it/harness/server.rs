@@ -205,6 +205,11 @@ impl Server {
         self.request("GET", path)
     }
 
+    /// A request with a JSON body on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
+        Client::new(self.address).send(method, path, body)
+    }
+
     /// The JSON at this address, which has to be there.
     pub(crate) fn json(&self, path: &str) -> Value {
         let reply = self.get(path);
@@ -257,6 +262,13 @@ impl Server {
         log.lines()
             .map(|line| line.split('\t').next().unwrap().parse().unwrap())
             .collect()
+    }
+
+    /// What the simulated camera was started with each time, as one line.
+    pub(crate) fn sim_arguments(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.path("sim.log")).unwrap_or_default();
+        let words = |line: &str| line.split('\t').skip(1).collect::<Vec<_>>().join(" ");
+        log.lines().map(words).collect()
     }
 
     /// Has the simulated camera fail while it runs.

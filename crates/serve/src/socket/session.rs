@@ -1,0 +1,420 @@
+//! One socket, from the handshake to its end.
+//!
+//! One message is on its way out at a time: an answer, an event or the newest frame, in this order. While the line is
+//! full nothing is taken from the hub, so a slow socket loses frames of its own and never sees an old one.
+
+use std::{
+    collections::VecDeque,
+    num::NonZeroU32,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant, SystemTime},
+};
+
+use control::ControlSet;
+use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use hub::{Demand, Ended, Reader, Stream};
+use media::UnixMicros;
+use serde_json::{Map, Value, json};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use super::protocol::{self, Format, Request};
+use crate::{
+    controls,
+    events::{Event, status_event},
+    farewell::Ear,
+    live::FULL,
+    state::App,
+    viewers::{Place, Visitor},
+    wire::Wire,
+};
+
+/// Nothing that a client has to say is longer.
+const MESSAGE_BYTES: usize = 4096;
+/// Messages a client may send, for long and in a burst: a slider that is dragged, and a page that loads.
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// Answers that wait for a client which does not take them; then it is not listened to until it does.
+const ANSWERS: usize = 16;
+/// A client that says nothing is asked whether it is still there.
+const PING: Duration = Duration::from_secs(20);
+/// And is given up after so long.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long the end may take.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a session knows before its socket is there.
+#[derive(Debug)]
+pub(crate) struct Session {
+    app: App,
+    stream: Arc<Stream>,
+    visitor: Visitor,
+    frames: Option<Format>,
+}
+
+/// A camera that is being watched. Holds the viewer's place, and the camera running.
+struct Watching {
+    reader: Reader,
+    place: Place,
+    _demand: Demand,
+    format: Format,
+}
+
+/// What is on its way out.
+enum Out {
+    Nothing,
+    /// Something that is not counted.
+    Words,
+    /// A frame of so many bytes that arrived then.
+    Frame(usize, Instant),
+}
+
+struct Talk {
+    app: App,
+    /// The camera that is meant where a message names none.
+    stream: Arc<Stream>,
+    visitor: Visitor,
+    socket: WebSocketStream<Wire>,
+    watching: Option<Watching>,
+    events: BroadcastStream<Event>,
+    answers: VecDeque<Message>,
+    out: Out,
+    limit: DefaultDirectRateLimiter,
+    pings: Interval,
+    heard: Instant,
+}
+
+/// Why a socket ends.
+enum End {
+    /// The client is gone, or has said good-bye.
+    Left,
+    /// It is told why.
+    Because(CloseCode, &'static str),
+}
+
+impl Session {
+    pub(super) fn new(
+        app: App,
+        stream: Arc<Stream>,
+        visitor: Visitor,
+        frames: Option<Format>,
+    ) -> Self {
+        Self {
+            app,
+            stream,
+            visitor,
+            frames,
+        }
+    }
+
+    /// Talks until either side ends it. `early` is what came right behind the handshake.
+    pub(crate) async fn run(self, wire: Wire, early: Vec<u8>, mut ear: Ear) {
+        let Self {
+            app,
+            stream,
+            visitor,
+            frames,
+        } = self;
+        let mut config = WebSocketConfig::default();
+        config.max_message_size = Some(MESSAGE_BYTES);
+        config.max_frame_size = Some(MESSAGE_BYTES);
+        let socket =
+            WebSocketStream::from_partially_read(wire, early, Role::Server, Some(config)).await;
+        let mut pings = interval(PING);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pings.reset();
+        let mut talk = Talk {
+            events: app.events.listen(),
+            app,
+            stream,
+            visitor,
+            socket,
+            watching: None,
+            answers: VecDeque::new(),
+            out: Out::Nothing,
+            limit: RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST)),
+            pings,
+            heard: Instant::now(),
+        };
+        talk.greet();
+        if let Some(format) = frames
+            && let Err(problem) = talk.subscribe(None, format)
+        {
+            let refusal = protocol::refused(Value::Null, Some("subscribe"), &problem);
+            talk.answers.push_back(refusal);
+        }
+        let end = std::future::poll_fn(|cx| match talk.poll(cx) {
+            Poll::Pending if ear.heard(cx) => {
+                Poll::Ready(End::Because(CloseCode::Away, "the server stops"))
+            }
+            end => end,
+        })
+        .await;
+        talk.end(end).await;
+    }
+}
+
+impl Talk {
+    /// What is there, and how it is doing: events then say what changes.
+    fn greet(&mut self) {
+        let cameras: Vec<Value> = self
+            .app
+            .hub
+            .streams()
+            .iter()
+            .map(|stream| status_event(stream.id(), &stream.status()))
+            .collect();
+        let text = json!({
+            "type": "hello",
+            "version": env!("CARGO_PKG_VERSION"),
+            "camera": self.stream.id().as_str(),
+            "time_us": UnixMicros::from(SystemTime::now()).0,
+            "cameras": cameras,
+        });
+        self.answers
+            .push_back(Message::Text(text.to_string().into()));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if let Poll::Ready(end) = self.poll_out(cx) {
+                return Poll::Ready(end);
+            }
+            if self.answers.len() >= ANSWERS {
+                return Poll::Pending;
+            }
+            // Whatever was heard may have an answer, which goes out first.
+            if let Err(end) = ready!(self.poll_in(cx)) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Sends until there is nothing to send or no room for it; ready when that is not possible any more.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if ready!(self.socket.poll_flush_unpin(cx)).is_err() {
+                return Poll::Ready(End::Left);
+            }
+            if let Out::Frame(bytes, arrived) = std::mem::replace(&mut self.out, Out::Nothing)
+                && let Some(watching) = &self.watching
+            {
+                watching
+                    .place
+                    .count(bytes, watching.reader.skipped(), arrived);
+            }
+            let message = match self.poll_message(cx) {
+                Poll::Ready(Ok(message)) => message,
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => return Poll::Pending,
+            };
+            let mut socket = pin!(&mut self.socket);
+            if ready!(socket.as_mut().poll_ready(cx)).is_err()
+                || socket.start_send(message).is_err()
+            {
+                return Poll::Ready(End::Left);
+            }
+        }
+    }
+
+    /// What goes out next.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
+        self.out = Out::Words;
+        if let Some(answer) = self.answers.pop_front() {
+            return Poll::Ready(Ok(answer));
+        }
+        match self.events.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(event))) => return Poll::Ready(Ok(Message::Text(event))),
+            Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(lost)))) => {
+                let text = json!({"type": "event", "event": "lost", "count": lost});
+                return Poll::Ready(Ok(Message::Text(text.to_string().into())));
+            }
+            Poll::Ready(None) | Poll::Pending => {}
+        }
+        if self.pings.poll_tick(cx).is_ready() {
+            return Poll::Ready(if self.heard.elapsed() > SILENCE {
+                Err(End::Left)
+            } else {
+                Ok(Message::Ping(Default::default()))
+            });
+        }
+        if let Some(watching) = &mut self.watching {
+            match watching.reader.poll_next(cx) {
+                Poll::Ready(Ok(frame)) => {
+                    let message = watching.format.message(&frame);
+                    self.out = Out::Frame(message.len(), frame.arrived);
+                    return Poll::Ready(Ok(message));
+                }
+                Poll::Ready(Err(ended)) => {
+                    let reason = match ended {
+                        Ended::Reader => "was ended by request",
+                        Ended::Closed => "the camera is gone",
+                    };
+                    watching.place.ended(reason);
+                    self.watching = None;
+                    let text = json!({"type": "event", "event": "ended", "message": reason});
+                    return Poll::Ready(Ok(Message::Text(text.to_string().into())));
+                }
+                Poll::Pending => {}
+            }
+        }
+        self.out = Out::Nothing;
+        Poll::Pending
+    }
+
+    /// Takes one message.
+    fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let message = match ready!(self.socket.poll_next_unpin(cx)) {
+            Some(Ok(message)) => message,
+            Some(Err(Error::Capacity(_))) => {
+                let end = End::Because(CloseCode::Size, "a message may have 4096 bytes");
+                return Poll::Ready(Err(end));
+            }
+            Some(Err(_)) | None => return Poll::Ready(Err(End::Left)),
+        };
+        self.heard = Instant::now();
+        if self.limit.check().is_err() {
+            let end = End::Because(CloseCode::Policy, "too many messages");
+            return Poll::Ready(Err(end));
+        }
+        match message {
+            Message::Text(text) => {
+                let answer = match Request::read(&text) {
+                    Ok(request) => self.answer(request),
+                    Err((id, error)) => protocol::refused(id, None, &error),
+                };
+                self.answers.push_back(answer);
+            }
+            Message::Binary(_) => {
+                let answer =
+                    protocol::refused(Value::Null, None, "expected JSON in a text message");
+                self.answers.push_back(answer);
+            }
+            // The library answers pings, and says good-bye.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) | Message::Close(_) => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn answer(&mut self, request: Request) -> Message {
+        match request {
+            Request::Control {
+                id,
+                camera,
+                action,
+                value,
+            } => match self.control(camera.as_deref(), &action, value) {
+                Ok(state) => protocol::done(id, "control", state),
+                Err(error) => protocol::refused(id, Some("control"), &error),
+            },
+            Request::Subscribe { id, camera, frames } => {
+                let format = frames.unwrap_or(Format::Binary);
+                match self.subscribe(camera.as_deref(), format) {
+                    Ok(()) => {
+                        let camera = json!({"camera": self.stream.id().as_str(), "frames": format});
+                        protocol::done(id, "subscribe", camera)
+                    }
+                    Err(error) => protocol::refused(id, Some("subscribe"), &error),
+                }
+            }
+            Request::Unsubscribe { id } => {
+                self.watching = None;
+                protocol::done(id, "unsubscribe", json!({}))
+            }
+            Request::Clock { id, sent_ms } => {
+                let now_us = UnixMicros::from(SystemTime::now()).0;
+                protocol::done(id, "clock", json!({"sent_ms": sent_ms, "time_us": now_us}))
+            }
+        }
+    }
+
+    fn control(&self, camera: Option<&str>, action: &str, value: Value) -> Result<Value, String> {
+        let stream = self.camera(camera)?;
+        let state = match (action, value) {
+            ("reset", _) => stream.replace_controls(&ControlSet::default()),
+            ("set", Value::Object(patch)) => stream.control(&patch),
+            ("set", _) => return Err("`value`: expected an object of controls".to_owned()),
+            (name, value) => stream.control(&Map::from_iter([(name.to_owned(), value)])),
+        };
+        let state = state.map_err(|invalid| invalid.to_string())?;
+        let (progress, message) = controls::progress(&state);
+        Ok(json!({
+            "camera": stream.id().as_str(),
+            "action": action,
+            "state": progress,
+            "message": message,
+            "wanted": state.wanted.to_json(),
+            "revision": state.revision,
+        }))
+    }
+
+    fn camera(&self, id: Option<&str>) -> Result<Arc<Stream>, String> {
+        match id {
+            None => Ok(self.stream.clone()),
+            Some(id) => self
+                .app
+                .hub
+                .get(id)
+                .ok_or_else(|| "there is no camera with this id".to_owned()),
+        }
+    }
+
+    /// From now on this camera's pictures; the place of the one before is given back first.
+    fn subscribe(&mut self, camera: Option<&str>, format: Format) -> Result<(), String> {
+        let stream = self.camera(camera)?;
+        self.watching = None;
+        let reader = stream.latest();
+        let place = self
+            .app
+            .viewers
+            .admit(self.visitor.clone(), stream.id().clone(), reader.ender())
+            .ok_or(FULL)?;
+        self.watching = Some(Watching {
+            reader,
+            place,
+            _demand: stream.demand(),
+            format,
+        });
+        self.stream = stream;
+        Ok(())
+    }
+
+    async fn end(self, end: End) {
+        let Self {
+            mut socket,
+            mut watching,
+            ..
+        } = self;
+        let close = match end {
+            End::Left => None,
+            End::Because(code, reason) => {
+                if let Some(watching) = &mut watching {
+                    watching.place.ended(reason);
+                }
+                Some(CloseFrame {
+                    code,
+                    reason: reason.into(),
+                })
+            }
+        };
+        drop(watching);
+        let farewell = async {
+            socket.close(close).await?;
+            // Its own good-bye, or whatever it still says: a socket closed with unread bytes is reset, and the
+            // reason lost.
+            while let Some(Ok(_)) = socket.next().await {}
+            Ok::<_, Error>(())
+        };
+        let _ = timeout(GRACE, farewell).await;
+    }
+}

@@ -10,11 +10,13 @@
 mod demand;
 mod directory;
 mod incident;
+mod restart;
 mod status;
 mod stream;
 
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};
+pub use restart::RestartWatch;
 pub use status::{CameraState, Status, Why};
 pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use camera::{Failure, Kind, Language, Source};
-use hub::{CameraState, Cause, DemandWatch, Publisher, Stream, Why};
+use hub::{CameraState, Cause, DemandWatch, Publisher, RestartWatch, Stream, Why};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -59,6 +59,7 @@ pub(crate) struct Actor {
     source: Box<dyn Source>,
     publisher: Publisher,
     demand: DemandWatch,
+    restart: RestartWatch,
     times: Times,
     framerate: f32,
     epoch: Instant,
@@ -73,6 +74,8 @@ pub(crate) struct Actor {
 enum Outcome {
     Unwanted,
     Shutdown,
+    /// Somebody asked for it to start again.
+    Restart,
     Failed(Failure),
 }
 
@@ -92,6 +95,7 @@ impl Actor {
             source: camera::open(&settings),
             publisher: stream.publisher(),
             demand: stream.demand_watch(),
+            restart: stream.restart_watch(),
             times,
             framerate: settings.framerate,
             epoch: Instant::now(),
@@ -127,6 +131,7 @@ impl Actor {
 
     /// One run and, if it failed, the wait after it. False when the camera is not wanted any more.
     async fn run_once(&mut self, shutdown: &CancellationToken) -> bool {
+        self.restart.done();
         self.publisher.count_start();
         self.publisher.set_status(CameraState::Starting, None);
         info!(
@@ -134,8 +139,10 @@ impl Actor {
             wanted_by = self.demand.count(),
             "camera starts"
         );
-        let (Outcome::Failed(failure), good) = self.watch_over_source(shutdown).await else {
-            return false;
+        let (failure, good) = match self.watch_over_source(shutdown).await {
+            (Outcome::Failed(failure), good) => (failure, good),
+            (Outcome::Restart, _) => return self.begin_anew(),
+            (Outcome::Unwanted | Outcome::Shutdown, _) => return false,
         };
         let wait = self.backoff.after(failure.retry(), good);
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
@@ -147,7 +154,20 @@ impl Actor {
         ));
         self.publisher
             .set_status(CameraState::Failed, Some(why_of(&failure)));
-        self.wait_to_retry(&failure, wait, shutdown).await
+        match self.wait_to_retry(&failure, wait, shutdown).await {
+            None => true,
+            Some(Outcome::Restart) => self.begin_anew(),
+            Some(_) => false,
+        }
+    }
+
+    /// Somebody asked for a start: no waiting, and what failed before does not count. False when the camera only
+    /// lingered.
+    fn begin_anew(&mut self) -> bool {
+        info!("restart asked for");
+        self.publisher.note_step("started again: somebody asked");
+        self.backoff = Backoff::default();
+        self.demand.count() > 0
     }
 
     /// Runs the source once; says how it ended, and for how long there had been pictures.
@@ -156,6 +176,7 @@ impl Actor {
             source,
             publisher,
             demand,
+            restart,
             times,
             framerate,
             epoch,
@@ -181,6 +202,7 @@ impl Actor {
                 }
                 () = shutdown.cancelled() => break Outcome::Shutdown,
                 () = &mut unwanted => break Outcome::Unwanted,
+                () = restart.asked() => break Outcome::Restart,
                 () = &mut look => {
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);
@@ -228,17 +250,18 @@ impl Actor {
         )
     }
 
-    /// False when nobody wants the camera any more.
+    /// `None` when it is time for the next try.
     async fn wait_to_retry(
         &mut self,
         failure: &Failure,
         wait: Duration,
         shutdown: &CancellationToken,
-    ) -> bool {
+    ) -> Option<Outcome> {
         let since = self.publisher.stream().status().since;
         let Self {
             publisher,
             demand,
+            restart,
             times,
             epoch,
             placeholder,
@@ -251,9 +274,10 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return false,
-                () = &mut unwanted => return false,
-                () = &mut retry => return true,
+                () = shutdown.cancelled() => return Some(Outcome::Shutdown),
+                () = &mut unwanted => return Some(Outcome::Unwanted),
+                () = restart.asked() => return Some(Outcome::Restart),
+                () = &mut retry => return None,
                 _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
             }
         }

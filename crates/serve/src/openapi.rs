@@ -7,7 +7,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api, incidents, live, page, snapshot, state::App};
+use crate::{api, cameras_admin, incidents, live, page, snapshot, state::App};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -37,8 +37,14 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(live::first))
         .routes(routes!(snapshot::first))
         .routes(routes!(api::health))
-        .routes(routes!(api::cameras))
-        .routes(routes!(api::camera))
+        .routes(routes!(api::cameras, cameras_admin::add))
+        .routes(routes!(
+            api::camera,
+            cameras_admin::change,
+            cameras_admin::remove
+        ))
+        .routes(routes!(cameras_admin::config))
+        .routes(routes!(cameras_admin::restart))
         .routes(routes!(live::of_camera))
         .routes(routes!(snapshot::of_camera))
         .routes(routes!(incidents::of_all))

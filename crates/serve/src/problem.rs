@@ -25,6 +25,10 @@ pub(crate) struct Problem {
     /// What went wrong in this case.
     #[schema(example = "There is no camera with this id.")]
     detail: String,
+    /// The key of the request that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "width")]
+    key: Option<String>,
 }
 
 impl Problem {
@@ -35,6 +39,16 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            key: None,
+        }
+    }
+
+    /// A key of the request cannot be so.
+    pub(crate) fn with_key(key: String, problem: String) -> Self {
+        let detail = format!("`{key}`: {problem}");
+        Self {
+            key: Some(key),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
     }
 

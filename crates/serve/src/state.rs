@@ -11,12 +11,13 @@ use axum::{
 };
 use hub::{Hub, Stream};
 
-use crate::{Config, problem::Problem, viewers::Viewers};
+use crate::{Admin, Config, problem::Problem, viewers::Viewers};
 
 /// Shared by all requests.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) admin: Admin,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,

@@ -1,10 +1,6 @@
 //! The directory of streams.
 
-use std::{
-    fmt,
-    str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -56,44 +52,46 @@ impl fmt::Debug for CameraId {
 /// All streams, in the order of the configuration.
 #[derive(Debug, Default)]
 pub struct Hub {
-    streams: Mutex<Vec<Arc<Stream>>>,
-    /// Counts how often the list was set.
-    changes: watch::Sender<u64>,
+    streams: watch::Sender<Vec<Arc<Stream>>>,
 }
 
 impl Hub {
     /// Sets which streams there are, in their order.
     pub fn set(&self, streams: Vec<Arc<Stream>>) {
-        *self.lock() = streams;
-        self.changes.send_modify(|n| *n += 1);
+        self.streams.send_replace(streams);
     }
 
     /// Is told whenever the list was set.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub fn watch(&self) -> watch::Receiver<Vec<Arc<Stream>>> {
+        self.streams.subscribe()
     }
 
     /// Every stream.
     #[must_use]
     pub fn streams(&self) -> Vec<Arc<Stream>> {
-        self.lock().clone()
+        self.streams.borrow().clone()
+    }
+
+    /// Returns once there are exactly these cameras, in this order.
+    pub async fn until(&self, cameras: &[CameraId]) {
+        let mut streams = self.streams.subscribe();
+        let same = |streams: &Vec<Arc<Stream>>| streams.iter().map(|s| s.id()).eq(cameras);
+        // The channel lives as long as the hub.
+        let _ = streams.wait_for(same).await;
     }
 
     /// The first camera's stream: what `/stream` shows.
     #[must_use]
     pub fn first(&self) -> Option<Arc<Stream>> {
-        self.lock().first().cloned()
+        self.streams.borrow().first().cloned()
     }
 
     /// The stream of one camera.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<Stream>> {
-        self.lock().iter().find(|s| s.id().as_str() == id).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Stream>>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        let streams = self.streams.borrow();
+        streams.iter().find(|s| s.id().as_str() == id).cloned()
     }
 }
 

@@ -13,6 +13,7 @@ mod controls;
 mod demand;
 mod directory;
 mod incident;
+mod restart;
 mod status;
 mod stream;
 
@@ -20,5 +21,6 @@ pub use controls::{Controls, Progress};
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};
+pub use restart::RestartWatch;
 pub use status::{CameraState, Status, Why};
 pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};

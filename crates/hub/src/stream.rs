@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::{
-    CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident, Status, Why,
-    controls::Desk, incident::Incidents,
+    CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident, RestartWatch, Status,
+    Why, controls::Desk, incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -70,6 +70,7 @@ pub struct Stream {
     about: Mutex<About>,
     ring: Mutex<Ring>,
     demand: Arc<watch::Sender<usize>>,
+    restart: Arc<watch::Sender<u64>>,
     status: watch::Sender<Status>,
     counters: AtomicCounters,
     incidents: Mutex<Incidents>,
@@ -124,6 +125,7 @@ impl Stream {
             about: Mutex::new(about),
             ring: Mutex::default(),
             demand: Arc::new(watch::Sender::new(0)),
+            restart: Arc::new(watch::Sender::new(0)),
             status: watch::Sender::new(idle),
             counters: AtomicCounters::default(),
             incidents: Mutex::default(),
@@ -157,6 +159,17 @@ impl Stream {
     #[must_use]
     pub fn demand_watch(&self) -> DemandWatch {
         DemandWatch::new(self.demand.clone())
+    }
+
+    /// Asks a camera that runs, or waits for its next try, to start again now. One that is off stays off.
+    pub fn ask_restart(&self) {
+        self.restart.send_modify(|n| *n += 1);
+    }
+
+    /// The camera's side of [`Stream::ask_restart`].
+    #[must_use]
+    pub fn restart_watch(&self) -> RestartWatch {
+        RestartWatch::new(self.restart.clone())
     }
 
     /// How the camera is doing.

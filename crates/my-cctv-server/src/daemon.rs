@@ -19,26 +19,35 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use crate::{args::Options, config::Config, logging, reload::Reload};
+use crate::{
+    args::Options,
+    config::{Config, Written},
+    logging,
+    owner::{self, Owner, Told},
+    store::Store,
+};
 
 /// The server is gone within three seconds of being told.
 const FAREWELL: Duration = Duration::from_millis(2900);
 
 /// Runs the server.
-pub(crate) fn serve(config: Config, options: Options) -> anyhow::Result<()> {
+pub(crate) fn serve(config: Config, written: Written, options: Options) -> anyhow::Result<()> {
     // One thread moves all pictures: handing a viewer to another one costs more than the write it is woken for.
     // Whatever takes longer than a moment has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let result = runtime.block_on(run(config, options));
+    let result = runtime.block_on(run(config, written, options));
     // A picture being drawn is not waited for.
     runtime.shutdown_background();
     result
 }
 
-async fn run(config: Config, options: Options) -> anyhow::Result<()> {
+async fn run(mut config: Config, written: Written, options: Options) -> anyhow::Result<()> {
+    let told = Told::of(&config);
+    let store = Store::new(config.data_dir.clone());
+    let changes = owner::begin(&mut config, &written, &store);
     let Config {
         origin,
         serve,
@@ -46,6 +55,7 @@ async fn run(config: Config, options: Options) -> anyhow::Result<()> {
         log_filter,
         log_format,
         open_on_purpose,
+        ..
     } = config;
     logging::start(log_filter, log_format);
     info!(
@@ -54,9 +64,14 @@ async fn run(config: Config, options: Options) -> anyhow::Result<()> {
         "my-cctv-server starts"
     );
     raise_descriptor_limit();
+    // A clash may be mended by the API, and by the file.
+    let file_waits = changes.is_err();
+    let changes = changes.unwrap_or_else(|error| {
+        error!(%error, "what was changed through the API is left out: only the configuration's cameras run");
+        Vec::new()
+    });
 
     let base_path = serve.base_path.clone();
-    let told = serve.clone();
     let listening = bind(serve)?;
     let address = listening.address().context("ask for the address")?;
     let signals = Signals::new().context("listen for signals")?;
@@ -69,21 +84,28 @@ async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     } else {
         "this version has no login yet"
     };
-    warn!("{login}: whoever reaches this port sees the pictures");
+    warn!("{login}: whoever reaches this port sees the pictures and can change the cameras");
     info!("open {}", link(address, &base_path));
 
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
     let (sender, wanted) = watch::channel(cameras);
     let cameras = tokio::spawn(Cameras::new(hub.clone(), wanted).run(stop.clone()));
-    let reload = Reload {
+    let (admin, orders) = serve::Admin::new();
+    let owner = Owner {
         options,
-        serve: told,
+        told,
+        written,
+        changes,
+        store,
+        hub: hub.clone(),
         cameras: sender,
+        orders,
         hang_up,
+        file_waits,
     };
-    let _reload = AbortOnDropHandle::new(tokio::spawn(reload.run()));
-    let server = tokio::spawn(listening.serve(hub, stop.clone()));
+    let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
+    let server = tokio::spawn(listening.serve(hub, admin, stop.clone()));
     signals.wait_and_arm().await;
     stop.cancel();
     let gone = timeout(FAREWELL, async { tokio::join!(server, cameras) }).await;

@@ -4,7 +4,8 @@ mod args;
 mod config;
 mod daemon;
 mod logging;
-mod reload;
+mod owner;
+mod store;
 
 use std::{
     ffi::OsString,
@@ -15,7 +16,7 @@ use std::{
 use clap::Parser as _;
 
 use args::{Args, Command};
-use config::Config;
+use store::Store;
 
 /// Runs the program with `args`, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -30,7 +31,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match args.command.unwrap_or(Command::Serve) {
         Command::Serve => config::load(&args.options)
             .map_err(Into::into)
-            .and_then(|config| daemon::serve(config, args.options)),
+            .and_then(|(config, written)| daemon::serve(config, written, args.options)),
         Command::Check => check(&args.options),
         Command::Openapi => print(&serve::openapi_json()),
     };
@@ -45,8 +46,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Explains the configuration without starting anything.
 fn check(options: &args::Options) -> anyhow::Result<()> {
-    let config: Config = config::load(options)?;
-    print(&config.explain())
+    let (mut config, written) = config::load(options)?;
+    let store = Store::new(config.data_dir.clone());
+    // The server starts all the same.
+    let trouble = owner::begin(&mut config, &written, &store).err();
+    let mut text = config.explain();
+    if let Some(trouble) = trouble {
+        text += &format!("attention    what was changed through the API is left out: {trouble}\n");
+    }
+    print(&text)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

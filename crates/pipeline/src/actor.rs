@@ -11,7 +11,7 @@ use std::{
 
 use ::control::ControlSet;
 use camera::{Blame, Failure, Kind, Language, Source};
-use hub::{About, CameraState, Cause, Controls, DemandWatch, Publisher, Stream, Why};
+use hub::{About, CameraState, Cause, Controls, DemandWatch, Publisher, RestartWatch, Stream, Why};
 use serde_json::Value as Json;
 use tokio::{
     sync::watch,
@@ -67,6 +67,7 @@ pub(crate) struct Actor {
     source: Box<dyn Source>,
     publisher: Publisher,
     demand: DemandWatch,
+    restart: RestartWatch,
     /// As configured; what was set meanwhile lies over it.
     settings: camera::Settings,
     controls: watch::Receiver<Controls>,
@@ -90,6 +91,8 @@ enum Outcome {
     /// Something else was set.
     Changed,
     Shutdown,
+    /// Somebody asked for it to start again.
+    Restart,
     Failed(Failure),
 }
 
@@ -111,6 +114,7 @@ impl Actor {
             source: camera::open(&settings),
             publisher,
             demand: stream.demand_watch(),
+            restart: stream.restart_watch(),
             controls: stream.watch_controls(),
             set: ControlSet::default(),
             is_changing: false,
@@ -151,6 +155,7 @@ impl Actor {
 
     /// One run and, if it failed, the wait after it. False when the camera is not wanted any more.
     async fn run_once(&mut self, shutdown: &CancellationToken) -> bool {
+        self.restart.done();
         self.configure();
         self.publisher.count_start();
         self.publisher.set_status(CameraState::Starting, None);
@@ -165,6 +170,7 @@ impl Actor {
         let failure = match outcome {
             Outcome::Failed(failure) => failure,
             Outcome::Changed => return true,
+            Outcome::Restart => return self.begin_anew(),
             Outcome::Unwanted | Outcome::Shutdown => return false,
         };
         if good.is_none() && self.takes_back(&failure, was_changing) {
@@ -182,7 +188,20 @@ impl Actor {
         ));
         self.publisher
             .set_status(CameraState::Failed, Some(why_of(&failure)));
-        self.wait_to_retry(&failure, wait, shutdown).await
+        match self.wait_to_retry(&failure, wait, shutdown).await {
+            None => true,
+            Some(Outcome::Restart) => self.begin_anew(),
+            Some(_) => false,
+        }
+    }
+
+    /// Somebody asked for a start: no waiting, and what failed before does not count. False when the camera only
+    /// lingered.
+    fn begin_anew(&mut self) -> bool {
+        info!("restart asked for");
+        self.publisher.note_step("started again: somebody asked");
+        self.backoff = Backoff::default();
+        self.demand.count() > 0
     }
 
     /// Hands over to the source what is wanted now.
@@ -233,6 +252,7 @@ impl Actor {
             source,
             publisher,
             demand,
+            restart,
             times,
             framerate,
             epoch,
@@ -269,6 +289,7 @@ impl Actor {
                 () = shutdown.cancelled() => break Outcome::Shutdown,
                 () = &mut unwanted => break Outcome::Unwanted,
                 () = &mut changed => break Outcome::Changed,
+                () = restart.asked() => break Outcome::Restart,
                 () = &mut look => {
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);
@@ -313,17 +334,18 @@ impl Actor {
         (outcome, first.map(|first| first.elapsed()))
     }
 
-    /// False when nobody wants the camera any more. What somebody sets meanwhile ends the wait: it may be the cure.
+    /// `None` when it is time for the next try. What somebody sets meanwhile ends the wait: it may be the cure.
     async fn wait_to_retry(
         &mut self,
         failure: &Failure,
         wait: Duration,
         shutdown: &CancellationToken,
-    ) -> bool {
+    ) -> Option<Outcome> {
         let since = self.publisher.stream().status().since;
         let Self {
             publisher,
             demand,
+            restart,
             times,
             epoch,
             placeholder,
@@ -339,10 +361,11 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return false,
-                () = &mut unwanted => return false,
-                () = &mut retry => return true,
-                () = &mut changed => return true,
+                () = shutdown.cancelled() => return Some(Outcome::Shutdown),
+                () = &mut unwanted => return Some(Outcome::Unwanted),
+                () = restart.asked() => return Some(Outcome::Restart),
+                () = &mut retry => return None,
+                () = &mut changed => return None,
                 _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
             }
         }

@@ -108,7 +108,7 @@ impl From<CameraState> for CameraStateView {
 }
 
 impl CameraView {
-    fn of(stream: &Arc<Stream>, app: &App) -> Self {
+    pub(crate) fn of(stream: &Arc<Stream>, app: &App) -> Self {
         let status = stream.status();
         let counters = stream.counters();
         let About {

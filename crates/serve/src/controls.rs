@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    problem::{Asked, Body, Problem},
+    body::Object,
+    problem::{Asked, Problem},
     state::Camera,
 };
 
@@ -181,7 +182,7 @@ pub(crate) struct Waiting {
 }
 
 fn refused(invalid: Invalid) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, invalid.to_string())
+    Problem::with_key(invalid.name, invalid.problem)
 }
 
 /// What can be set of a camera, and what was set.
@@ -215,17 +216,18 @@ pub(crate) async fn of_camera(Camera(stream): Camera) -> Json<ControlsView> {
     responses(
         (status = 200, description = "The camera gives pictures with it", body = ControlsView),
         (status = 202, description = "Will be done", body = ControlsView),
-        (status = 400, description = "Cannot be set; nothing is changed", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "No JSON object", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The camera did not start with it, and went back to what it had before", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Cannot be set; nothing is changed", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn set(
     Camera(stream): Camera,
     Asked(Waiting { wait_s }): Asked<Waiting>,
-    Body(patch): Body<Map<String, JsonValue>>,
+    Object(patch): Object,
 ) -> Result<(StatusCode, Json<ControlsView>), Problem> {
     let state = stream.control(&patch).map_err(refused)?;
     outcome(&stream, state, wait_s).await

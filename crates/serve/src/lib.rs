@@ -5,8 +5,11 @@
 //! The way of a frame through here: `live` lets a viewer in, `listener` takes the connection back from the HTTP library
 //! once the head is written, and `delivery` writes the part that all viewers share, one call for each frame.
 
+mod admin;
 mod api;
 mod base_path;
+mod body;
+mod cameras_admin;
 mod config;
 mod connection;
 mod controls;
@@ -25,6 +28,7 @@ mod state;
 mod viewers;
 mod wire;
 
+pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;

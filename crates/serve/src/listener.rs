@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Config, connection::Connection, events::Events, farewell::Farewell, openapi, state::App,
+    Admin, Config, connection::Connection, events::Events, farewell::Farewell, openapi, state::App,
     viewers::Viewers,
 };
 
@@ -60,8 +60,8 @@ impl Listening {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then lets every answer in progress end. Streams end when the hub closes.
-    pub async fn serve(self, hub: Arc<Hub>, stop: CancellationToken) {
+    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`. Streams end when the hub closes.
+    pub async fn serve(self, hub: Arc<Hub>, admin: Admin, stop: CancellationToken) {
         let Self { listener, config } = self;
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
@@ -69,6 +69,7 @@ impl Listening {
         let app = App {
             hub,
             events,
+            admin,
             viewers: Viewers::new(config.max_viewers),
             config: Arc::new(config),
             started: Instant::now(),

@@ -7,7 +7,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api, controls, incidents, live, page, snapshot, socket, state::App};
+use crate::{api, cameras_admin, controls, incidents, live, page, snapshot, socket, state::App};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -38,8 +38,14 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(live::first))
         .routes(routes!(snapshot::first))
         .routes(routes!(api::health))
-        .routes(routes!(api::cameras))
-        .routes(routes!(api::camera))
+        .routes(routes!(api::cameras, cameras_admin::add))
+        .routes(routes!(
+            api::camera,
+            cameras_admin::change,
+            cameras_admin::remove
+        ))
+        .routes(routes!(cameras_admin::config))
+        .routes(routes!(cameras_admin::restart))
         .routes(routes!(live::of_camera))
         .routes(routes!(snapshot::of_camera))
         .routes(routes!(controls::of_camera, controls::set, controls::reset))

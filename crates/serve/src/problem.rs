@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
+    extract::{FromRequestParts, Query},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -25,6 +25,10 @@ pub(crate) struct Problem {
     /// What went wrong in this case.
     #[schema(example = "There is no camera with this id.")]
     detail: String,
+    /// The key of the request that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "width")]
+    key: Option<String>,
 }
 
 impl Problem {
@@ -35,6 +39,16 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            key: None,
+        }
+    }
+
+    /// A key of the request cannot be so.
+    pub(crate) fn with_key(key: String, problem: String) -> Self {
+        let detail = format!("`{key}`: {problem}");
+        Self {
+            key: Some(key),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
     }
 
@@ -69,34 +83,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())),
-        }
-    }
-}
-
-/// Longest request body: everything that is asked for here is a handful of words and numbers.
-pub(crate) const BODY_BYTES: usize = 16 * 1024;
-
-/// A JSON body of bounded length. Nothing but JSON is taken: a form of a foreign page cannot send that unasked.
-#[derive(Debug)]
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::Body::new(http_body_util::Limited::new(body, BODY_BYTES));
-        let request = Request::from_parts(parts, body);
-        match Json::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::BytesRejection(error)) => {
-                let detail = format!(
-                    "{}; at most {BODY_BYTES} bytes are taken",
-                    error.body_text()
-                );
-                Err(Problem::new(error.status(), detail))
-            }
-            Err(error) => Err(Problem::new(error.status(), error.body_text())),
         }
     }
 }

@@ -11,13 +11,14 @@ use axum::{
 };
 use hub::{Hub, Stream};
 
-use crate::{Config, events::Events, problem::Problem, viewers::Viewers};
+use crate::{Admin, Config, events::Events, problem::Problem, viewers::Viewers};
 
 /// Shared by all requests.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) events: Events,
+    pub(crate) admin: Admin,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,

@@ -1,6 +1,11 @@
 //! What the configuration means. After this, nothing is checked again.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
 
 use camera::{Language, SourceSpec};
 use control::ControlSet;
@@ -20,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) origin: String,
     pub(crate) serve: serve::Config,
     pub(crate) cameras: Vec<Camera>,
+    pub(crate) language: Language,
+    pub(crate) data_dir: PathBuf,
     pub(crate) log_filter: EnvFilter,
     pub(crate) log_format: LogFormat,
     /// Login was switched off in so many words.
@@ -51,29 +58,15 @@ impl Config {
         } else {
             raw.camera
         };
-        let mut cameras: Vec<Camera> = Vec::new();
-        for (index, raw) in list.into_iter().enumerate() {
-            let name = raw
-                .id
-                .clone()
-                .unwrap_or_else(|| format!("number {}", index + 1));
-            let camera = check_camera(raw, index, language).map_err(|(key, problem)| {
-                ConfigError(format!("{origin}: camera {name}: `{key}`: {problem}"))
-            })?;
-            if cameras.iter().any(|other| other.id == camera.id) {
-                return Err(ConfigError(format!(
-                    "{origin}: two cameras have the id `{}`",
-                    camera.id
-                )));
-            }
-            cameras.push(camera);
-        }
-        one_source_each(&cameras).map_err(|problem| ConfigError(format!("{origin}: {problem}")))?;
+        let cameras = check_cameras(list, language)
+            .map_err(|error| ConfigError(format!("{origin}: {error}")))?;
         let open_on_purpose = raw.auth.enabled == Some(false);
         Ok(Self {
             origin,
             serve,
             cameras,
+            language,
+            data_dir: raw.server.data_dir,
             log_filter,
             log_format: raw.log.format,
             open_on_purpose,
@@ -97,7 +90,7 @@ impl Config {
         line("viewers", format!("at most {}", serve.max_viewers));
         line(
             "login",
-            "none in this version: whoever reaches the port sees the pictures".to_owned(),
+            "none in this version: whoever reaches the port sees the pictures and can change the cameras".to_owned(),
         );
         for Camera {
             id,
@@ -125,6 +118,62 @@ impl Config {
             );
         }
         text
+    }
+}
+
+/// What is wrong with the cameras.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CameraError {
+    /// The camera and the key, where it is one of them.
+    pub(crate) at: Option<(String, &'static str)>,
+    /// It is right by itself, but not beside another camera.
+    pub(crate) is_clash: bool,
+    pub(crate) problem: String,
+}
+
+impl fmt::Display for CameraError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Some((camera, key)) => write!(f, "camera {camera}: `{key}`: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+/// Checks each camera, and that they go together.
+pub(super) fn check_cameras(
+    list: Vec<RawCamera>,
+    language: Language,
+) -> Result<Vec<Camera>, CameraError> {
+    let mut cameras: Vec<Camera> = Vec::new();
+    for (index, raw) in list.into_iter().enumerate() {
+        let name = raw
+            .id
+            .clone()
+            .unwrap_or_else(|| format!("number {}", index + 1));
+        let camera = check_camera(raw, index, language).map_err(|(key, problem)| CameraError {
+            at: Some((name, key)),
+            is_clash: false,
+            problem,
+        })?;
+        if cameras.iter().any(|other| other.id == camera.id) {
+            return Err(CameraError {
+                at: None,
+                is_clash: true,
+                problem: format!("two cameras have the id `{}`", camera.id),
+            });
+        }
+        cameras.push(camera);
+    }
+    one_source_each(&cameras)?;
+    Ok(cameras)
+}
+
+/// The id of a camera that is not told one.
+pub(super) fn id_at(index: usize) -> String {
+    match index {
+        0 => "main".to_owned(),
+        _ => format!("camera{}", index + 1),
     }
 }
 
@@ -199,14 +248,9 @@ fn base_path(text: &str) -> Result<String, Problem> {
 }
 
 fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Camera, Problem> {
-    let id = raw.id.unwrap_or_else(|| {
-        if index == 0 {
-            "main".to_owned()
-        } else {
-            format!("camera{}", index + 1)
-        }
-    });
-    let id: CameraId = id
+    let id: CameraId = raw
+        .id
+        .unwrap_or_else(|| id_at(index))
         .parse()
         .map_err(|error: hub::InvalidCameraId| ("id", error.to_string()))?;
     let spec: SourceSpec = raw
@@ -252,7 +296,7 @@ fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Came
 }
 
 /// Two processes cannot share one camera; say so now and not by a camera that is always busy.
-fn one_source_each(cameras: &[Camera]) -> Result<(), String> {
+fn one_source_each(cameras: &[Camera]) -> Result<(), CameraError> {
     let mut taken = BTreeSet::new();
     for Camera { id, settings, .. } in cameras {
         let device = match &settings.spec {
@@ -264,10 +308,11 @@ fn one_source_each(cameras: &[Camera]) -> Result<(), String> {
         };
         // A program of one's own may well be another camera.
         if !taken.insert((device, settings.program.clone())) {
-            return Err(format!(
-                "camera {id}: `source`: another camera uses {} already",
-                settings.spec
-            ));
+            return Err(CameraError {
+                at: Some((id.to_string(), "source")),
+                is_clash: true,
+                problem: format!("another camera uses {} already", settings.spec),
+            });
         }
     }
     Ok(())

@@ -4,14 +4,16 @@
 //! the line of the file, the variable, the flag.
 
 use std::{
+    collections::BTreeMap,
     env, fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize as _;
+use serve::Layer;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, raw::RawConfig};
+use super::{Config, ConfigError, Written, raw::RawConfig};
 use crate::args::Options;
 
 /// Looked for in this order when no file is named.
@@ -29,7 +31,7 @@ const OLD_NAMES: [(&str, &str); 7] = [
 ];
 
 /// Reads and checks everything.
-pub(crate) fn load(options: &Options) -> Result<Config, ConfigError> {
+pub(crate) fn load(options: &Options) -> Result<(Config, Written), ConfigError> {
     let vars = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let text = file(options)
@@ -68,7 +70,7 @@ struct Assignment {
 fn combine(
     file: Option<(PathBuf, String)>,
     assignments: Vec<Assignment>,
-) -> Result<Config, ConfigError> {
+) -> Result<(Config, Written), ConfigError> {
     let mut table = Table::new();
     let mut origin = "the defaults".to_owned();
     if let Some((path, text)) = file {
@@ -76,12 +78,28 @@ fn combine(
         toml::from_str::<RawConfig>(&text).map_err(|error| in_file(&origin, &text, &error))?;
         table = toml::from_str(&text).map_err(|error| in_file(&origin, &text, &error))?;
     }
-    for Assignment { key, value, .. } in assignments {
-        assign(&mut table, &key, value);
+    for Assignment { key, value, .. } in &assignments {
+        assign(&mut table, key, value.clone());
     }
+    let set_by: BTreeMap<String, Layer> = assignments
+        .iter()
+        .filter_map(|Assignment { origin, key, .. }| {
+            let key = key.strip_prefix("camera.")?.split('.').next()?;
+            let is_flag = origin.starts_with("--");
+            let layer = if is_flag {
+                Layer::Flag
+            } else {
+                Layer::Environment
+            };
+            Some((key.to_owned(), layer))
+        })
+        .collect();
+    let cameras = table.get("camera").cloned();
     let raw = RawConfig::deserialize(table)
         .map_err(|error| ConfigError(format!("{origin}: {}", error.message())))?;
-    Config::check(raw, origin)
+    let config = Config::check(raw, origin)?;
+    let written = Written::of(&config, cameras, &set_by);
+    Ok((config, written))
 }
 
 fn from_env(mut vars: Vec<(String, String)>) -> Result<Vec<Assignment>, ConfigError> {
@@ -226,7 +244,7 @@ fn in_file(origin: &str, text: &str, error: &toml::de::Error) -> ConfigError {
 }
 
 /// `unknown field` is a programmer's word; and the nearest known key is what the operator wants to hear first.
-fn explain(message: &str) -> String {
+pub(super) fn explain(message: &str) -> String {
     let message = message.trim().replace('\n', " ");
     let Some(rest) = message.strip_prefix("unknown field ") else {
         return message;
@@ -234,18 +252,22 @@ fn explain(message: &str) -> String {
     let mut names = rest.split('`').skip(1).step_by(2);
     let unknown = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
-    let meant = nearest
-        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
-        .unwrap_or_default();
+    let meant = meant(unknown, &known);
     format!(
         "unknown key `{unknown}`{meant}; known here: {}",
         known.join(", ")
     )
+}
+
+/// The known key that somebody may have meant, as a question.
+pub(super) fn meant(unknown: &str, known: &[&str]) -> String {
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2)
+        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -268,7 +290,8 @@ mod tests {
         };
         let mut assignments = from_env(vars).map_err(|e| e.to_string())?;
         assignments.extend(from_flags(&options).map_err(|e| e.to_string())?);
-        combine(file, assignments).map_err(|e| e.to_string())
+        let (config, _) = combine(file, assignments).map_err(|e| e.to_string())?;
+        Ok(config)
     }
 
     #[test]

@@ -1,10 +1,15 @@
-//! Configuration: what the operator wrote ([`raw`]), from where ([`layers`]), and what it means ([`checked`]).
+//! Configuration: what the operator wrote ([`raw`]), from where ([`layers`]), what the API changed ([`changes`],
+//! [`edit`], [`keys`]), and what it means ([`checked`]).
 
+mod changes;
 mod checked;
+pub(crate) mod edit;
+mod keys;
 mod layers;
 mod raw;
 
-pub(crate) use checked::Config;
+pub(crate) use changes::{CameraChange, Written};
+pub(crate) use checked::{CameraError, Config};
 pub(crate) use layers::{file, load};
 pub(crate) use raw::LogFormat;
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -93,7 +93,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+// Written too: the API shows every key with its default.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawCamera {
     pub(crate) id: Option<String>,

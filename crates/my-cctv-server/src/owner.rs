@@ -1,0 +1,282 @@
+//! Owns the configuration while the server runs: takes a changed file over, on SIGHUP and by itself, and makes the
+//! changes that the API asks for. What fits nowhere changes nothing, and it is said why.
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use hub::{CameraId, Hub};
+use pipeline::Camera;
+use serve::{Explained, Keys, Order, Refusal};
+use tokio::{
+    signal::unix::Signal,
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    args::Options,
+    config::{self, CameraChange, CameraError, Config, Written, edit},
+    store::{Contents, Store},
+};
+
+/// How often the file is looked at. A look is one system call.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is compared with what was read last, and who is told.
+pub(crate) struct Owner {
+    pub(crate) options: Options,
+    pub(crate) told: Told,
+    pub(crate) written: Written,
+    /// What holds of the API's changes.
+    pub(crate) changes: Vec<CameraChange>,
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) cameras: watch::Sender<Vec<Camera>>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) hang_up: Signal,
+    /// The file could not be taken over because of what the API had changed.
+    pub(crate) file_waits: bool,
+}
+
+/// What is read at the start alone.
+#[derive(PartialEq)]
+pub(crate) struct Told {
+    serve: serve::Config,
+    store: Store,
+}
+
+impl Told {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            serve: config.serve.clone(),
+            store: Store::new(config.data_dir.clone()),
+        }
+    }
+}
+
+/// When the file was written, and its length.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// Puts what is kept over what is written. Where that cannot be, the cameras stay as they are written.
+///
+/// # Errors
+/// With a sentence for the operator.
+pub(crate) fn begin(
+    config: &mut Config,
+    written: &Written,
+    store: &Store,
+) -> Result<Vec<CameraChange>, String> {
+    let Contents { cameras, .. } = store.read()?;
+    config.cameras = written.with(&cameras).map_err(|error| error.to_string())?;
+    Ok(cameras)
+}
+
+impl Owner {
+    /// Runs until `stop`.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut taken = self.stamp();
+        let mut last = taken;
+        self.tell_of_waiting_changes();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = self.hang_up.recv() => {
+                    info!(signal = "SIGHUP", "reading the configuration again");
+                    taken = self.stamp();
+                    self.take_over().await;
+                }
+                _ = looks.tick() => {
+                    let now = self.stamp();
+                    // Twice the same: whoever writes it has finished.
+                    if now != taken && now == last {
+                        taken = now;
+                        info!("the configuration file changed: reading it again");
+                        self.take_over().await;
+                    }
+                    last = now;
+                }
+                Some(order) = self.orders.recv() => {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = self.carry_out(order) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        let meta = fs::metadata(config::file(&self.options)?).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    }
+
+    async fn take_over(&mut self) {
+        let (config, written) = match config::load(&self.options) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                error!(%error, "the configuration has an error: everything stays as it was");
+                return;
+            }
+        };
+        if Told::of(&config) != self.told {
+            warn!("a key of [server] changed: that takes effect at the next start");
+        }
+        let changes = match self.read().await {
+            Ok(contents) => contents.cameras,
+            Err(error) => {
+                error!(%error, "what the API changed cannot be read: what is known of it still holds");
+                self.changes.clone()
+            }
+        };
+        let cameras = match written.with(&changes) {
+            Ok(cameras) => cameras,
+            Err(error) => {
+                error!(%error, "the configuration does not go with what the API changed: everything stays as it was");
+                self.file_waits = true;
+                return;
+            }
+        };
+        self.file_waits = false;
+        self.written = written;
+        self.changes = changes;
+        self.tell_of_waiting_changes();
+        let changed = self.cameras.send_if_modified(|old| {
+            let changed = *old != cameras;
+            *old = cameras;
+            changed
+        });
+        info!(cameras_changed = changed, "configuration taken over");
+    }
+
+    fn tell_of_waiting_changes(&self) {
+        for camera in self.written.waiting(&self.changes) {
+            warn!(
+                camera,
+                "the API changed this camera, and it is not in the configuration any more: the changes wait for it"
+            );
+        }
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        // Whoever asked may have left meanwhile.
+        match order {
+            Order::Add { keys, reply } => {
+                let _ = reply.send(self.add(keys).await);
+            }
+            Order::Change { id, keys, reply } => {
+                let _ = reply.send(self.change(id, keys).await);
+            }
+            Order::Remove { id, reply } => {
+                let _ = reply.send(self.remove(&id).await);
+            }
+            Order::Explain { id, reply } => {
+                let explained = self.written.explain(&id, &self.changes);
+                let _ = reply.send(explained.ok_or(Refusal::NoSuchCamera));
+            }
+        }
+    }
+
+    async fn add(&mut self, keys: Keys) -> Result<CameraId, Refusal> {
+        let mut contents = self.to_change().await?;
+        let asked = keys.clone();
+        let id = edit::add(&self.written, &mut contents.cameras, keys)?;
+        self.make(contents, &id, &asked).await?;
+        info!(camera = %id, "camera added through the API");
+        Ok(id)
+    }
+
+    async fn change(&mut self, id: CameraId, keys: Keys) -> Result<Explained, Refusal> {
+        let mut contents = self.to_change().await?;
+        let asked = keys.clone();
+        edit::change(&self.written, &mut contents.cameras, &id, keys)?;
+        self.make(contents, &id, &asked).await?;
+        info!(camera = %id, "camera changed through the API");
+        let explained = self.written.explain(&id, &self.changes);
+        explained.ok_or(Refusal::NoSuchCamera)
+    }
+
+    async fn remove(&mut self, id: &CameraId) -> Result<(), Refusal> {
+        let mut contents = self.to_change().await?;
+        edit::remove(&self.written, &mut contents.cameras, id)?;
+        self.make(contents, id, &Keys::new()).await?;
+        info!(camera = %id, "camera removed through the API");
+        Ok(())
+    }
+
+    /// What is kept, to be changed; a file that is not understood is not written over.
+    async fn to_change(&self) -> Result<Contents, Refusal> {
+        self.read().await.map_err(|error| {
+            warn!(%error, "a change through the API was refused");
+            Refusal::NotKept(format!("Nothing can be changed: {error}."))
+        })
+    }
+
+    /// Checks the whole, keeps it, and has it done; returns when the hub has the cameras.
+    async fn make(
+        &mut self,
+        contents: Contents,
+        id: &CameraId,
+        asked: &Keys,
+    ) -> Result<(), Refusal> {
+        let cameras = self
+            .written
+            .with(&contents.cameras)
+            .map_err(|error| refusal(error, id, asked))?;
+        self.write(contents.clone()).await.inspect_err(|refusal| {
+            if let Refusal::Full(error) | Refusal::NotKept(error) = refusal {
+                error!(%error, "a change through the API could not be kept");
+            }
+        })?;
+        self.changes = contents.cameras;
+        let ids: Vec<CameraId> = cameras.iter().map(|camera| camera.id.clone()).collect();
+        self.cameras.send_if_modified(|old| {
+            let changed = *old != cameras;
+            *old = cameras;
+            changed
+        });
+        self.hub.until(&ids).await;
+        if self.file_waits {
+            info!("the API changed the cameras: reading the configuration again");
+            self.take_over().await;
+        }
+        Ok(())
+    }
+
+    /// A card may take its time; pictures go on meanwhile.
+    async fn read(&self) -> Result<Contents, String> {
+        let store = self.store.clone();
+        spawn_blocking(move || store.read())
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    async fn write(&self, contents: Contents) -> Result<(), Refusal> {
+        let store = self.store.clone();
+        spawn_blocking(move || store.write(&contents))
+            .await
+            .unwrap_or_else(|error| Err(Refusal::NotKept(error.to_string())))
+    }
+}
+
+/// What was asked is wrong by itself, or does not go with the rest.
+fn refusal(error: CameraError, id: &CameraId, asked: &Keys) -> Refusal {
+    match error.at {
+        Some((camera, key))
+            if camera == id.as_str() && asked.contains_key(key) && !error.is_clash =>
+        {
+            Refusal::Key {
+                key: key.to_owned(),
+                problem: error.problem,
+            }
+        }
+        _ => Refusal::Conflict(format!("This does not go with the rest: {error}.")),
+    }
+}

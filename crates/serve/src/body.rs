@@ -1,0 +1,124 @@
+//! Bodies of requests: JSON objects, small, and nothing that a foreign web page could send unasked.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, StatusCode, header},
+};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{admin::Keys, problem::Problem, state::App};
+
+/// Largest body; far more than all keys of a camera take.
+const BODY_BYTES: usize = 16 * 1024;
+/// Of a body that is too large, so much is read and thrown away: a client that still writes would not see the answer.
+const SWALLOWED_BYTES: usize = 1 << 20;
+
+/// A JSON object.
+#[derive(Debug)]
+pub(crate) struct Object(pub(crate) Keys);
+
+/// A request that says it is JSON, and may be empty.
+#[derive(Debug)]
+pub(crate) struct NoKeys;
+
+impl FromRequest<App> for Object {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let bytes = read(request, app).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(keys)) => Ok(Self(keys)),
+            Ok(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "The body is JSON, but no object: expected something like {\"name\": \"Front door\"}.",
+            )),
+            Err(error) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("The body is no JSON: {error}."),
+            )),
+        }
+    }
+}
+
+impl FromRequest<App> for NoKeys {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let bytes = read(request, app).await?;
+        let is_empty = bytes.trim_ascii().is_empty()
+            || serde_json::from_slice(&bytes).is_ok_and(|keys: Keys| keys.is_empty());
+        if is_empty {
+            Ok(Self)
+        } else {
+            Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "This address takes no keys: leave the body empty.",
+            ))
+        }
+    }
+}
+
+async fn read(request: Request, app: &App) -> Result<Vec<u8>, Problem> {
+    is_json(request.headers())?;
+    let patience = app.config.head_timeout;
+    timeout(patience, collect(request.into_body()))
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("The body was not there within {} s.", patience.as_secs()),
+            )
+        })?
+}
+
+/// A form of a foreign page can send text and forms, but JSON only after the browser has asked us, and we do not agree.
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .and_then(|kind| kind.split(';').next())
+        .map(|kind| kind.trim().to_ascii_lowercase());
+    match kind.as_deref() {
+        Some("application/json" | "application/merge-patch+json") => Ok(()),
+        _ => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send it with `Content-Type: application/json` (or `application/merge-patch+json`).",
+        )),
+    }
+}
+
+async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("The body ended early: {error}."),
+            )
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if length > SWALLOWED_BYTES {
+            break;
+        }
+    }
+    if length <= BODY_BYTES {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "The body is too large: at most {} KiB are taken.",
+                BODY_BYTES / 1024
+            ),
+        ))
+    }
+}

@@ -224,13 +224,13 @@ fn what_cannot_be_is_refused_before_anything_happens() {
     check(
         "/api/v1/cameras/drawn/controls",
         r#"{"zoom": 2}"#,
-        400,
+        422,
         "this camera cannot do that",
     );
     check(
         "/api/v1/cameras/film/controls",
         r#"{"width": 320}"#,
-        400,
+        422,
         "this camera cannot do that",
     );
     check(

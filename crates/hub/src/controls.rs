@@ -1,5 +1,7 @@
 //! What somebody set for a camera, and what has become of it.
 
+use std::collections::BTreeMap;
+
 use control::{Class, ControlSet, Frame, Invalid};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -19,6 +21,8 @@ pub struct Controls {
     pub progress: Progress,
     /// Counts changes of `wanted`.
     pub revision: u64,
+    /// Sets that were given a name.
+    pub presets: BTreeMap<String, ControlSet>,
 }
 
 /// What has become of a wanted set.
@@ -98,6 +102,12 @@ impl Desk {
             let is_new = (controls.class, controls.base) != (class, base);
             (controls.class, controls.base) = (class, base);
             is_new
+        });
+    }
+
+    pub(crate) fn set_presets(&self, presets: BTreeMap<String, ControlSet>) {
+        self.state.send_if_modified(|controls| {
+            std::mem::replace(&mut controls.presets, presets) != controls.presets
         });
     }
 

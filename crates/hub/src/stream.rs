@@ -4,7 +4,7 @@
 //! for more is not woken. Delivering a frame allocates nothing.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -210,6 +210,11 @@ impl Stream {
     /// When the camera cannot do it; then nothing is changed.
     pub fn replace_controls(&self, set: &ControlSet) -> Result<Controls, Invalid> {
         self.desk.replace(set)
+    }
+
+    /// Sets that were given a name, in place of those known so far.
+    pub fn set_presets(&self, presets: BTreeMap<String, ControlSet>) {
+        self.desk.set_presets(presets);
     }
 
     /// What went through so far.

@@ -22,9 +22,10 @@ use tracing::{debug, error, info, warn};
 use crate::{
     args::Options,
     config::{Config, Written},
+    keeper::Keeper,
     logging,
     owner::{self, Owner, Told},
-    store::Store,
+    store::{Contents, Store},
 };
 
 /// The server is gone within three seconds of being told.
@@ -47,7 +48,7 @@ pub(crate) fn serve(config: Config, written: Written, options: Options) -> anyho
 async fn run(mut config: Config, written: Written, options: Options) -> anyhow::Result<()> {
     let told = Told::of(&config);
     let store = Store::new(config.data_dir.clone());
-    let changes = owner::begin(&mut config, &written, &store);
+    let contents = owner::begin(&mut config, &written, &store);
     let Config {
         origin,
         serve,
@@ -65,10 +66,10 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     );
     raise_descriptor_limit();
     // A clash may be mended by the API, and by the file.
-    let file_waits = changes.is_err();
-    let changes = changes.unwrap_or_else(|error| {
+    let file_waits = contents.is_err();
+    let contents = contents.unwrap_or_else(|error| {
         error!(%error, "what was changed through the API is left out: only the configuration's cameras run");
-        Vec::new()
+        Contents::default()
     });
 
     let base_path = serve.base_path.clone();
@@ -96,7 +97,8 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         options,
         told,
         written,
-        changes,
+        changes: contents.cameras,
+        keeper: Keeper::new(contents.controls),
         store,
         hub: hub.clone(),
         cameras: sender,

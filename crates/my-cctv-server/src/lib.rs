@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod daemon;
+mod keeper;
 mod logging;
 mod owner;
 mod store;

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use control::ControlSet;
 use hub::{CameraId, Hub};
 use pipeline::Camera;
 use serve::{Explained, Keys, Order, Refusal};
@@ -22,6 +23,7 @@ use tracing::{error, info, warn};
 use crate::{
     args::Options,
     config::{self, CameraChange, CameraError, Config, Written, edit},
+    keeper::{self, Keeper},
     store::{Contents, Store},
 };
 
@@ -35,6 +37,7 @@ pub(crate) struct Owner {
     pub(crate) written: Written,
     /// What holds of the API's changes.
     pub(crate) changes: Vec<CameraChange>,
+    pub(crate) keeper: Keeper,
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) cameras: watch::Sender<Vec<Camera>>,
@@ -71,10 +74,11 @@ pub(crate) fn begin(
     config: &mut Config,
     written: &Written,
     store: &Store,
-) -> Result<Vec<CameraChange>, String> {
-    let Contents { cameras, .. } = store.read()?;
-    config.cameras = written.with(&cameras).map_err(|error| error.to_string())?;
-    Ok(cameras)
+) -> Result<Contents, String> {
+    let contents = store.read()?;
+    let cameras = written.with(&contents.cameras);
+    config.cameras = cameras.map_err(|error| error.to_string())?;
+    Ok(contents)
 }
 
 impl Owner {
@@ -85,7 +89,9 @@ impl Owner {
         let mut taken = self.stamp();
         let mut last = taken;
         self.tell_of_waiting_changes();
+        let mut list = self.hub.watch();
         loop {
+            self.keeper.restore(&self.hub);
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = self.hang_up.recv() => {
@@ -102,7 +108,9 @@ impl Owner {
                         self.take_over().await;
                     }
                     last = now;
+                    self.keep_controls().await;
                 }
+                Ok(()) = list.changed() => {}
                 Some(order) = self.orders.recv() => {
                     tokio::select! {
                         () = stop.cancelled() => return,
@@ -177,6 +185,14 @@ impl Owner {
             Order::Remove { id, reply } => {
                 let _ = reply.send(self.remove(&id).await);
             }
+            Order::Preset {
+                id,
+                name,
+                controls,
+                reply,
+            } => {
+                let _ = reply.send(self.preset(&id, name, controls).await);
+            }
             Order::Explain { id, reply } => {
                 let explained = self.written.explain(&id, &self.changes);
                 let _ = reply.send(explained.ok_or(Refusal::NoSuchCamera));
@@ -206,9 +222,55 @@ impl Owner {
     async fn remove(&mut self, id: &CameraId) -> Result<(), Refusal> {
         let mut contents = self.to_change().await?;
         edit::remove(&self.written, &mut contents.cameras, id)?;
+        contents.controls.remove(id.as_str());
         self.make(contents, id, &Keys::new()).await?;
         info!(camera = %id, "camera removed through the API");
         Ok(())
+    }
+
+    async fn preset(
+        &mut self,
+        id: &CameraId,
+        name: String,
+        controls: Option<ControlSet>,
+    ) -> Result<(), Refusal> {
+        let stream = self.hub.get(id.as_str()).ok_or(Refusal::NoSuchCamera)?;
+        let mut contents = self.to_change().await?;
+        let kept = contents.controls.entry(id.to_string()).or_default();
+        match controls {
+            Some(controls) => {
+                kept.presets.insert(name, controls.to_json());
+            }
+            None => {
+                kept.presets.remove(&name).ok_or(Refusal::NoSuchPreset)?;
+            }
+        }
+        let presets = keeper::presets(kept, stream.controls().class);
+        self.write(contents.clone()).await?;
+        self.keeper.kept = contents.controls;
+        stream.set_presets(presets);
+        Ok(())
+    }
+
+    /// What somebody set, and which has held for a moment, holds after a restart too.
+    async fn keep_controls(&mut self) {
+        let Some(controls) = self.keeper.due(&self.hub) else {
+            return;
+        };
+        let kept = match self.to_change().await {
+            Ok(mut contents) => {
+                contents.controls = controls.clone();
+                self.write(contents).await.is_ok()
+            }
+            Err(_) => false,
+        };
+        if !kept {
+            warn!(
+                "what was set of the cameras could not be kept: it holds until the server is restarted"
+            );
+        }
+        // Once is enough, whether it could be kept or not.
+        self.keeper.kept = controls;
     }
 
     /// What is kept, to be changed; a file that is not understood is not written over.
@@ -236,6 +298,7 @@ impl Owner {
             }
         })?;
         self.changes = contents.cameras;
+        self.keeper.kept = contents.controls;
         let ids: Vec<CameraId> = cameras.iter().map(|camera| camera.id.clone()).collect();
         self.cameras.send_if_modified(|old| {
             let changed = *old != cameras;

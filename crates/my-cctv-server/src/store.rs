@@ -4,6 +4,7 @@
 //! is one more field of [`Contents`].
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -11,6 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serve::Refusal;
 use tracing::warn;
 
@@ -37,6 +39,21 @@ pub(crate) struct Contents {
     /// What the API changed of the cameras, in the order in which they were added.
     #[serde(default)]
     pub(crate) cameras: Vec<CameraChange>,
+    /// What was set of a camera while it ran, by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) controls: BTreeMap<String, Kept>,
+}
+
+/// What was set of one camera.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    /// Holds after a restart of the server too.
+    #[serde(default)]
+    pub(crate) set: Map<String, Value>,
+    /// Sets with a name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) presets: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Default for Contents {
@@ -44,6 +61,7 @@ impl Default for Contents {
         Self {
             version: VERSION,
             cameras: Vec::new(),
+            controls: BTreeMap::new(),
         }
     }
 }

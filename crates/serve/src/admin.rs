@@ -3,6 +3,7 @@
 //! `serve` knows no keys. It takes a request apart, sends an [`Order`], and puts the answer into HTTP.
 
 use axum::http::StatusCode;
+use control::ControlSet;
 use hub::CameraId;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,17 @@ pub enum Order {
         /// The camera.
         id: CameraId,
         /// When its stream is out of the hub.
+        reply: Reply<()>,
+    },
+    /// A set of controls gets a name, or the name is given up.
+    Preset {
+        /// The camera.
+        id: CameraId,
+        /// The name.
+        name: String,
+        /// Controls, checked for this camera; none to give it up.
+        controls: Option<ControlSet>,
+        /// When it is kept.
         reply: Reply<()>,
     },
     /// What a camera is told, and where that is written.
@@ -100,6 +112,8 @@ pub enum Refusal {
     },
     /// There is no such camera.
     NoSuchCamera,
+    /// There is no such preset.
+    NoSuchPreset,
     /// It does not fit to what is there; the sentence says to what.
     Conflict(String),
     /// It could not be kept, because the disk is full.
@@ -145,6 +159,9 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Key { key, problem } => Self::with_key(key, problem),
             Refusal::NoSuchCamera => Self::no_such_camera(),
+            Refusal::NoSuchPreset => {
+                Self::new(StatusCode::NOT_FOUND, "There is no preset of this name.")
+            }
             Refusal::Conflict(detail) => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Full(detail) => Self::new(StatusCode::INSUFFICIENT_STORAGE, detail),
             Refusal::NotKept(detail) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),

@@ -178,10 +178,10 @@ pub(crate) struct Waiting {
     /// Wait for so many seconds, at most 60, until the camera gives pictures with it or refuses it. Without it the
     /// answer comes at once. Only a camera that somebody watches starts.
     #[serde(default)]
-    wait_s: u64,
+    pub(crate) wait_s: u64,
 }
 
-fn refused(invalid: Invalid) -> Problem {
+pub(crate) fn refused(invalid: Invalid) -> Problem {
     Problem::with_key(invalid.name, invalid.problem)
 }
 

@@ -21,6 +21,7 @@ mod listener;
 mod live;
 mod openapi;
 mod page;
+mod presets;
 mod problem;
 mod snapshot;
 mod socket;

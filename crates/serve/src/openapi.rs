@@ -7,7 +7,9 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api, cameras_admin, controls, incidents, live, page, snapshot, socket, state::App};
+use crate::{
+    api, cameras_admin, controls, incidents, live, page, presets, snapshot, socket, state::App,
+};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -49,6 +51,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(live::of_camera))
         .routes(routes!(snapshot::of_camera))
         .routes(routes!(controls::of_camera, controls::set, controls::reset))
+        .routes(routes!(presets::of_camera))
+        .routes(routes!(presets::keep, presets::forget))
+        .routes(routes!(presets::apply))
         .routes(routes!(socket::open))
         .routes(routes!(incidents::of_all))
         .routes(routes!(incidents::of_camera))

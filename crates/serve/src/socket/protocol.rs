@@ -42,7 +42,7 @@ impl Format {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Request {
-    /// Set something. `action` is the name of a control, `set` with several of them, or `reset`.
+    /// Set something. `action` is the name of a control, `set` with several of them, `preset` or `reset`.
     Control {
         #[serde(default)]
         id: Value,

@@ -34,6 +34,7 @@ use crate::{
     events::{Event, status_event},
     farewell::Ear,
     live::FULL,
+    presets,
     state::App,
     viewers::{Place, Visitor},
     wire::Wire,
@@ -343,6 +344,12 @@ impl Talk {
         let state = match (action, value) {
             ("reset", _) => stream.replace_controls(&ControlSet::default()),
             ("set", Value::Object(patch)) => stream.control(&patch),
+            ("preset", Value::String(name)) => {
+                let preset =
+                    presets::find(&stream, &name).ok_or("there is no preset of this name")?;
+                stream.replace_controls(&preset)
+            }
+            ("preset", _) => return Err("`value`: expected the name of a preset".to_owned()),
             ("set", _) => return Err("`value`: expected an object of controls".to_owned()),
             (name, value) => stream.control(&Map::from_iter([(name.to_owned(), value)])),
         };

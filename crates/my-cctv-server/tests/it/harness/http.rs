@@ -60,25 +60,6 @@ impl Client {
         Reply::read(self.socket, method).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// A request with a JSON body.
-    pub(crate) fn send(self, method: &str, path: &str, body: &Value) -> Reply {
-        self.header("Content-Type", "application/json")
-            .send_text(method, path, &body.to_string())
-    }
-
-    /// A request with whatever body this is.
-    pub(crate) fn send_text(mut self, method: &str, path: &str, body: &str) -> Reply {
-        let Self {
-            version, headers, ..
-        } = &self;
-        let request = format!(
-            "{method} {path} {version}\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.socket.write_all(request.as_bytes()).unwrap();
-        Reply::read(self.socket, method).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
-    }
-
     /// Whatever these bytes are; what comes back until the server closes.
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Vec<u8> {
         // The server may close before it has read all of it.

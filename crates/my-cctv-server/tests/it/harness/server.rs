@@ -205,11 +205,6 @@ impl Server {
         self.request("GET", path)
     }
 
-    /// A request with a JSON body on a connection of its own.
-    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
-        Client::new(self.address).send(method, path, body)
-    }
-
     /// The JSON at this address, which has to be there.
     pub(crate) fn json(&self, path: &str) -> Value {
         let reply = self.get(path);

@@ -20,14 +20,9 @@ pub(crate) fn add(
 ) -> Result<CameraId, Refusal> {
     check_keys(&keys)?;
     keys.retain(|_, value| !value.is_null());
-    let id = match keys.remove("id") {
-        Some(Value::String(id)) => id,
-        _ => {
-            return Err(wrong(
-                "id",
-                "a camera needs one: 1 to 64 of a-z, 0-9, - and _",
-            ));
-        }
+    let Some(Value::String(id)) = keys.remove("id") else {
+        let problem = "a camera needs one: 1 to 64 of a-z, 0-9, - and _";
+        return Err(wrong("id", problem));
     };
     let id: CameraId = id
         .parse()

@@ -50,7 +50,7 @@ pub(crate) struct CameraConfigView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyView {
     /// What holds. The login and the query of an address are left out.
-    #[schema(value_type = Option<Object>, example = json!(640))]
+    #[schema(example = json!(640))]
     value: Value,
     /// Where it is written.
     from: LayerView,
@@ -105,6 +105,7 @@ impl From<Explained> for CameraConfigView {
     post,
     path = "/api/v1/cameras",
     tag = "cameras",
+    operation_id = "add_camera",
     request_body(
         content = Object,
         content_type = "application/json",
@@ -141,6 +142,7 @@ pub(crate) async fn add(State(app): State<App>, Object(keys): Object) -> Result<
     patch,
     path = "/api/v1/cameras/{id}",
     tag = "cameras",
+    operation_id = "change_camera",
     params(("id" = String, Path, description = "Camera id")),
     request_body(
         content = Object,
@@ -173,6 +175,7 @@ pub(crate) async fn change(
     delete,
     path = "/api/v1/cameras/{id}",
     tag = "cameras",
+    operation_id = "remove_camera",
     params(("id" = String, Path, description = "Camera id")),
     responses(
         (status = 204, description = "It is gone"),
@@ -192,6 +195,7 @@ pub(crate) async fn remove(State(app): State<App>, Id(id): Id) -> Result<StatusC
     get,
     path = "/api/v1/cameras/{id}/config",
     tag = "cameras",
+    operation_id = "camera_config",
     params(("id" = String, Path, description = "Camera id")),
     responses(
         (status = 200, body = CameraConfigView),
@@ -211,8 +215,9 @@ pub(crate) async fn config(
     post,
     path = "/api/v1/cameras/{id}/restart",
     tag = "cameras",
+    operation_id = "restart_camera",
     params(("id" = String, Path, description = "Camera id")),
-    request_body(content = Object, content_type = "application/json", description = "Nothing, or an object without keys"),
+    request_body(content = Option<serde_json::Value>, content_type = "application/json", description = "Nothing, or an object without keys"),
     responses(
         (status = 202, description = "It is being started again; viewers stay connected"),
         (status = 400, description = "The body has keys", body = Problem, content_type = "application/problem+json"),

@@ -21,10 +21,8 @@ pub(crate) fn add(
     check_keys(&keys)?;
     keys.retain(|_, value| !value.is_null());
     let Some(Value::String(id)) = keys.remove("id") else {
-        return Err(wrong(
-            "id",
-            "a camera needs one: 1 to 64 of a-z, 0-9, - and _",
-        ));
+        let problem = "a camera needs one: 1 to 64 of a-z, 0-9, - and _";
+        return Err(wrong("id", problem));
     };
     let id: CameraId = id
         .parse()

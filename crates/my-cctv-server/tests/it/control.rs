@@ -244,7 +244,7 @@ fn what_cannot_be_is_refused_before_anything_happens() {
     let reply = Client::new(server.address)
         .header("Content-Type", "text/plain")
         .body(r#"{"zoom": 2}"#.as_bytes())
-            .request("PATCH", CONTROLS);
+        .request("PATCH", CONTROLS);
     assert_eq!(reply.status, 415);
 
     assert_eq!(
@@ -325,17 +325,33 @@ fn presets_and_what_was_set_hold_after_a_restart() {
     let mut server = setup.clone().start();
     let presets = "/api/v1/cameras/main/presets";
     let put = |server: &Server, name: &str, body: Value| {
-        server.send("PUT", &format!("{presets}/{name}"), &body).status
+        server
+            .send("PUT", &format!("{presets}/{name}"), &body)
+            .status
     };
-    assert_eq!(put(&server, "night", json!({"exposure": "long", "gain": 8})), 204);
+    assert_eq!(
+        put(&server, "night", json!({"exposure": "long", "gain": 8})),
+        204
+    );
     assert_eq!(put(&server, "%EB%B0%A4", json!({"zoom": 3})), 204);
     assert_eq!(put(&server, "bad", json!({"zoom": 99})), 422);
     assert_eq!(put(&server, "%20", json!({"zoom": 2})), 400);
-    assert_eq!(put(&server, "..%2F..%2Fetc", json!({"zoom": 4})), 204, "a name is no path");
+    assert_eq!(
+        put(&server, "..%2F..%2Fetc", json!({"zoom": 4})),
+        204,
+        "a name is no path"
+    );
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(2);
-    let reply = server.send("POST", &format!("{presets}/night/apply?wait_s=20"), &json!({}));
-    assert_eq!(reply.json()["applied"], json!({"exposure": "long", "gain": 8}));
+    let reply = server.send(
+        "POST",
+        &format!("{presets}/night/apply?wait_s=20"),
+        &json!({}),
+    );
+    assert_eq!(
+        reply.json()["applied"],
+        json!({"exposure": "long", "gain": 8})
+    );
     assert!(server.sim_arguments()[1].contains("--exposure long --gain 8"));
     let mut socket = Socket::open(&server, "/ws");
     let answer = socket.ask(json!({"type": "control", "action": "preset", "value": "밤"}));
@@ -344,8 +360,14 @@ fn presets_and_what_was_set_hold_after_a_restart() {
     assert_eq!(answer["error"], "there is no preset of this name");
     // An empty body stands for what is set now.
     assert_eq!(put(&server, "close", json!({})), 204);
-    assert_eq!(server.request("DELETE", &format!("{presets}/night")).status, 204);
-    assert_eq!(server.request("DELETE", &format!("{presets}/night")).status, 404);
+    assert_eq!(
+        server.request("DELETE", &format!("{presets}/night")).status,
+        204
+    );
+    assert_eq!(
+        server.request("DELETE", &format!("{presets}/night")).status,
+        404
+    );
     let file = server.path("data/cameras.json");
     eventually("what was set, in the file", || {
         let text = std::fs::read_to_string(&file).ok()?;
@@ -356,11 +378,23 @@ fn presets_and_what_was_set_hold_after_a_restart() {
 
     let mut server = setup.start();
     let state = server.json(CONTROLS);
-    assert_eq!((&state["wanted"], &state["state"]), (&json!({"zoom": 3}), &json!("pending")));
+    assert_eq!(
+        (&state["wanted"], &state["state"]),
+        (&json!({"zoom": 3}), &json!("pending"))
+    );
     let list = server.json(presets);
-    assert_eq!(list["presets"], json!({"../../etc": {"zoom": 4}, "close": {"zoom": 3}, "밤": {"zoom": 3}}));
+    assert_eq!(
+        list["presets"],
+        json!({"../../etc": {"zoom": 4}, "close": {"zoom": 3}, "밤": {"zoom": 3}})
+    );
     server.stream("/stream").picture();
-    assert!(server.sim_arguments().last().unwrap().contains("--roi 0.33333,"));
+    assert!(
+        server
+            .sim_arguments()
+            .last()
+            .unwrap()
+            .contains("--roi 0.33333,")
+    );
     assert_eq!(server.json(CONTROLS)["state"], "applied");
     server.stop();
 }

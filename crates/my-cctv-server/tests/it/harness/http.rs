@@ -15,11 +15,17 @@ pub(crate) struct Client {
     socket: TcpStream,
     version: &'static str,
     headers: String,
+    body: Vec<u8>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self::on(TcpStream::connect_timeout(&address, LIMIT).unwrap())
+        Self::connect(address).unwrap()
+    }
+
+    /// For a server that may be gone.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self::on(TcpStream::connect_timeout(&address, LIMIT)?))
     }
 
     /// A client with a receive buffer of about so many bytes.
@@ -38,6 +44,7 @@ impl Client {
             socket,
             version: "HTTP/1.1",
             headers: String::new(),
+            body: Vec::new(),
         }
     }
 
@@ -51,13 +58,32 @@ impl Client {
         self
     }
 
-    pub(crate) fn request(mut self, method: &str, path: &str) -> Reply {
+    /// Something to send.
+    pub(crate) fn body(mut self, bytes: &[u8]) -> Self {
+        self.body = bytes.to_vec();
+        self.header("Content-Length", &bytes.len().to_string())
+    }
+
+    /// JSON to send.
+    pub(crate) fn json(self, value: &Value) -> Self {
+        self.header("Content-Type", "application/json")
+            .body(value.to_string().as_bytes())
+    }
+
+    pub(crate) fn request(self, method: &str, path: &str) -> Reply {
+        self.attempt(method, path)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// For a server that may be gone.
+    pub(crate) fn attempt(mut self, method: &str, path: &str) -> io::Result<Reply> {
         let Self {
             version, headers, ..
         } = &self;
         let request = format!("{method} {path} {version}\r\nHost: localhost\r\n{headers}\r\n");
-        self.socket.write_all(request.as_bytes()).unwrap();
-        Reply::read(self.socket, method).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        let request = [request.as_bytes(), &self.body].concat();
+        self.socket.write_all(&request)?;
+        Reply::read(self.socket, method)
     }
 
     /// Whatever these bytes are; what comes back until the server closes.

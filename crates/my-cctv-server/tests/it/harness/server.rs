@@ -32,7 +32,8 @@ const OURS: [&str; 9] = [
     "ENABLE_HTTPS",
 ];
 
-/// What a server is started with.
+/// What a server is started with. A clone has the same folder.
+#[derive(Clone)]
 pub(crate) struct Setup {
     dir: Arc<TempDir>,
     server: Table,
@@ -165,7 +166,13 @@ impl Setup {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        let mut child = self.serve().spawn().unwrap();
+        let command = self.serve();
+        self.start_by(command)
+    }
+
+    /// The same, for a command that becomes the server.
+    pub(crate) fn start_by(self, mut command: Command) -> Server {
+        let mut child = command.spawn().unwrap();
         let log = Log::read(child.stderr.take().unwrap());
         let mut server = Server {
             child,
@@ -203,6 +210,11 @@ impl Server {
 
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.request("GET", path)
+    }
+
+    /// A request with JSON in it.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
+        Client::new(self.address).json(body).request(method, path)
     }
 
     /// The JSON at this address, which has to be there.

@@ -1,0 +1,860 @@
+//! Cameras that are added, changed, removed and restarted through the API, and how that is kept.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    thread,
+};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::harness::{Client, Reply, Server, Setup, Watcher, decode, eventually, skipped, tool};
+
+const CAMERAS: &str = "/api/v1/cameras";
+
+fn of(id: &str) -> String {
+    format!("{CAMERAS}/{id}")
+}
+
+fn add(server: &Server, keys: Value) {
+    let reply = server.send("POST", CAMERAS, &keys);
+    let status = reply.status;
+    assert_eq!(status, 201, "{keys}: {}", reply.text());
+}
+
+fn ids(server: &Server) -> Vec<String> {
+    let list = server.json(CAMERAS);
+    let cameras = list["cameras"].as_array().unwrap();
+    let id = |camera: &Value| camera["id"].as_str().unwrap().to_owned();
+    cameras.iter().map(id).collect()
+}
+
+fn stored(server: &Server) -> Value {
+    let text = fs::read(server.path("data/cameras.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// A refusal has this status and says all of these words.
+fn refused(reply: Reply, status: u16, words: &[&str]) {
+    let kind = reply.header("Content-Type").unwrap_or_default().to_owned();
+    let got = reply.status;
+    let body = reply.text();
+    assert_eq!(got, status, "{body}");
+    assert_eq!(kind, "application/problem+json");
+    for word in words {
+        assert!(body.contains(word), "`{body}` does not say `{word}`");
+    }
+}
+
+#[test]
+fn a_camera_comes_changes_and_goes_and_nobody_else_notices() {
+    let mut server = Setup::camera_sim().start();
+    let door = Watcher::of(server.stream("/stream"));
+    door.more_pictures(2);
+    let drawn = || door.until("", |seen| Some(seen.placeholders()));
+    let before = (server.sim_starts(), drawn());
+
+    let new = json!({"id": "yard", "name": "Back yard", "source": "test", "width": 160, "height": 120, "linger_s": null});
+    let reply = server.send("POST", CAMERAS, &new);
+    assert_eq!(reply.status, 201);
+    assert_eq!(reply.header("Location"), Some("cameras/yard"));
+    let camera = reply.json();
+    assert_eq!(
+        (&camera["id"], &camera["name"]),
+        (&json!("yard"), &json!("Back yard"))
+    );
+    assert_eq!(ids(&server), ["main", "yard"]);
+    let yard = Watcher::of(server.stream(&of("yard/stream")));
+    yard.more_parts(2);
+    let size = |want| {
+        eventually("the size", || {
+            let jpeg = server.get(&of("yard/snapshot")).bytes();
+            (decode(&jpeg) == want).then_some(())
+        });
+    };
+    size((160, 120));
+
+    let patch = json!({"width": 320, "height": null, "name": "Yard"});
+    let reply = server.send("PATCH", &of("yard"), &patch);
+    assert_eq!(reply.status, 200);
+    let config = reply.json();
+    assert_eq!(
+        config["keys"]["width"],
+        json!({"value": 320, "from": "api"})
+    );
+    assert_eq!(
+        config["keys"]["height"],
+        json!({"value": 480, "from": "default"})
+    );
+    assert_eq!(server.json(&of("yard/config")), config);
+    size((320, 480));
+    eventually("the new name", || {
+        (server.json(&of("yard"))["name"] == "Yard").then_some(())
+    });
+    yard.more_parts(2);
+    assert!(yard.is_watching(), "its viewer stayed connected");
+
+    assert_eq!(server.request("DELETE", &of("yard")).status, 204);
+    assert_eq!(server.get(&of("yard")).status, 404, "at once");
+    yard.ends_well();
+    refused(server.request("DELETE", &of("yard")), 404, &["no camera"]);
+
+    // It comes back, with nothing of what it was.
+    add(&server, json!({"id": "yard", "source": "test"}));
+    server.stream(&of("yard/stream")).part();
+    assert_eq!(server.json(&of("yard"))["name"], "yard");
+
+    door.more_pictures(2);
+    assert!(door.is_watching());
+    assert_eq!(
+        (server.sim_starts(), drawn()),
+        before,
+        "the other camera was not touched"
+    );
+    drop((door, yard));
+    server.stop();
+}
+
+#[test]
+fn a_camera_of_the_file_is_changed_and_goes_back_but_stays() {
+    let mut server = Setup::camera_sim()
+        .camera("name", "Front door")
+        .env("CAM_FPS", "15")
+        .start();
+    let door = Watcher::of(server.stream("/stream"));
+    door.more_pictures(1);
+    let keys = |server: &Server| server.json(&of("main/config"))["keys"].clone();
+    let before = keys(&server);
+    assert_eq!(
+        before["name"],
+        json!({"value": "Front door", "from": "file"})
+    );
+    assert_eq!(
+        before["framerate"],
+        json!({"value": 15, "from": "environment"})
+    );
+    assert_eq!(before["quality"], json!({"value": 85, "from": "default"}));
+    assert!(
+        !server.path("data").exists(),
+        "nothing is written while nothing is changed"
+    );
+
+    let patch = json!({"name": "Gate", "framerate": 10.5});
+    assert_eq!(server.send("PATCH", &of("main"), &patch).status, 200);
+    assert_eq!(
+        keys(&server)["framerate"],
+        json!({"value": 10.5, "from": "api"})
+    );
+    eventually("the new name", || {
+        (server.camera()["name"] == "Gate").then_some(())
+    });
+    door.more_pictures(2);
+    assert!(door.is_watching());
+
+    refused(
+        server.request("DELETE", &of("main")),
+        409,
+        &["test.toml", "[[camera]]"],
+    );
+    let patch = json!({"name": null, "framerate": null});
+    assert_eq!(server.send("PATCH", &of("main"), &patch).status, 200);
+    assert_eq!(keys(&server), before);
+    assert_eq!(stored(&server), json!({"version": 1, "cameras": []}));
+    drop(door);
+    server.stop();
+}
+
+#[test]
+fn what_was_changed_outlives_the_server_and_nobody_else_may_read_it() {
+    let setup = Setup::with_source("test");
+    let mut server = setup.clone().start();
+    let secret = "http://me:hunter2@127.0.0.1:9/mjpeg?key=hunter2";
+    add(
+        &server,
+        json!({"id": "yard", "source": secret, "name": "Yard"}),
+    );
+    add(&server, json!({"id": "attic", "source": "test"}));
+    assert_eq!(
+        server
+            .send("PATCH", &of("main"), &json!({"width": 64}))
+            .status,
+        200
+    );
+    let config = |server: &Server, id: &str| server.json(&of(&format!("{id}/config")));
+    let before = ["main", "yard", "attic"].map(|id| config(&server, id));
+    assert_eq!(
+        before[1]["keys"]["source"]["value"],
+        "http://127.0.0.1:9/mjpeg"
+    );
+    server.stop();
+
+    let mut again = setup.clone().start();
+    assert_eq!(ids(&again), ["main", "yard", "attic"]);
+    assert_eq!(
+        ["main", "yard", "attic"].map(|id| config(&again, id)),
+        before
+    );
+    let jpeg = again.get("/snapshot").bytes();
+    assert_eq!(decode(&jpeg), (64, 240));
+    let mode = |name: &str| fs::metadata(again.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("data"), mode("data/cameras.json")), (0o700, 0o600));
+
+    // The login is kept, since the camera wants it, and shown nowhere.
+    assert!(stored(&again).to_string().contains("hunter2"));
+    again.get(&of("yard/snapshot"));
+    let shown = [
+        again.json(CAMERAS).to_string(),
+        config(&again, "yard").to_string(),
+        again.json("/api/v1/incidents").to_string(),
+        again.json("/api-docs/openapi.json").to_string(),
+    ];
+    assert!(
+        shown.iter().all(|text| !text.contains("hunter2")),
+        "{shown:?}"
+    );
+    again.stop();
+    let checked = setup.run(&["check", "--config", "test.toml"]);
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        checked.contains("attic") && checked.contains("64x240"),
+        "{checked}"
+    );
+    let log = server.log.to_end() + &again.log.to_end() + &checked;
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn bad_requests_change_nothing_and_say_what_was_expected() {
+    let mut server = Setup::with_source("rpicam").start();
+    let new = |keys: Value| {
+        let mut new = json!({"id": "new", "source": "test"});
+        for (key, value) in keys.as_object().unwrap() {
+            new[key] = value.clone();
+        }
+        server.send("POST", CAMERAS, &new)
+    };
+    for (keys, status, words) in [
+        (json!({"id": null}), 422, &["`id`", "needs one"][..]),
+        (json!({"id": 7}), 422, &["`id`", "text"]),
+        (json!({"id": "../etc"}), 422, &["`id`", "a-z, 0-9"]),
+        (json!({"id": "a/b"}), 422, &["`id`"]),
+        (json!({"id": "A"}), 422, &["`id`"]),
+        (json!({"id": "a\u{0}"}), 422, &["`id`"]),
+        (json!({"id": "a".repeat(65)}), 422, &["`id`"]),
+        (json!({"id": "main"}), 409, &["main already"]),
+        (json!({"source": null}), 422, &["`source`", "needs one"]),
+        (json!({"source": 1}), 422, &["`source`", "text"]),
+        (json!({"source": "tset"}), 422, &["unknown source `tset`"]),
+        (
+            json!({"source": "file:/etc/passwd"}),
+            422,
+            &["only the configuration file"],
+        ),
+        (
+            json!({"source": "file:///etc/passwd"}),
+            422,
+            &["only the configuration file"],
+        ),
+        (
+            json!({"source": "command:reboot"}),
+            422,
+            &["only the configuration file"],
+        ),
+        (
+            json!({"source": "command"}),
+            422,
+            &["only the configuration file"],
+        ),
+        (
+            json!({"source": "v4l2:/etc/passwd"}),
+            422,
+            &["no video device"],
+        ),
+        (
+            json!({"source": "v4l2:/dev/video0/../sda"}),
+            422,
+            &["no video device"],
+        ),
+        (
+            json!({"source": "http:///x"}),
+            422,
+            &["no address of a camera"],
+        ),
+        (
+            json!({"program": "/bin/sh"}),
+            422,
+            &["`program`", "only the configuration file"],
+        ),
+        (json!({"program": null}), 422, &["`program`"]),
+        (json!({"width": "wide"}), 422, &["`width`", "whole number"]),
+        (json!({"width": 9}), 422, &["`width`", "16 to 4096"]),
+        (json!({"width": 70000}), 422, &["`width`", "0 to 65535"]),
+        (json!({"quality": 101}), 422, &["`quality`", "1 to 100"]),
+        (json!({"framerate": [1]}), 422, &["`framerate`", "a number"]),
+        (json!({"framerate": 1e300}), 422, &["`framerate`"]),
+        (json!({"linger_s": -1}), 422, &["`linger_s`", "seconds"]),
+        (
+            json!({"max_frame_bytes": 1_000_000_000}),
+            422,
+            &["`max_frame_bytes`"],
+        ),
+        (
+            json!({"hight": 480}),
+            422,
+            &["`hight`", "did you mean `height`?"],
+        ),
+        (json!({"x".repeat(9000): 1}), 422, &["no such key"]),
+        (
+            json!({"source": "rpicam"}),
+            409,
+            &["another camera uses rpicam"],
+        ),
+    ] {
+        let reply = new(keys);
+        match words[0].strip_prefix('`') {
+            Some(key) => {
+                let named = format!("\"key\":\"{}\"", key.trim_end_matches('`'));
+                refused(reply, status, &[words, &[&*named]].concat());
+            }
+            None => refused(reply, status, words),
+        }
+    }
+
+    let raw = |kind: &str, body: &[u8]| {
+        let client = Client::new(server.address).body(body);
+        let client = match kind {
+            "" => client,
+            kind => client.header("Content-Type", kind),
+        };
+        client.request("POST", CAMERAS)
+    };
+    let good = br#"{"id":"new","source":"test"}"#;
+    for kind in [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/jsonp",
+    ] {
+        refused(raw(kind, good), 415, &["application/json"]);
+    }
+    let json = "application/json; charset=utf-8";
+    refused(raw(json, b""), 400, &["no JSON"]);
+    refused(raw(json, b"{\"id\":"), 400, &["no JSON", "column"]);
+    refused(raw(json, b"\xff\xfe"), 400, &["no JSON"]);
+    refused(raw(json, b"[1]"), 400, &["no object"]);
+    refused(raw(json, b"null"), 400, &["no object"]);
+    refused(
+        raw(json, "[".repeat(10_000).as_bytes()),
+        400,
+        &["no JSON", "recursion"],
+    );
+    let mut large = br#"{"id":"new","source":"test","name":""#.to_vec();
+    large.resize(300_000, b'x');
+    refused(raw(json, &large), 413, &["16 KiB"]);
+    refused(
+        Client::new(server.address)
+            .body(b"{}")
+            .request("POST", &of("main/restart")),
+        415,
+        &["application/json"],
+    );
+    refused(
+        server.send("POST", &of("main/restart"), &json!({"now": 1})),
+        400,
+        &["no keys"],
+    );
+
+    for id in ["nobody", "..%2f..%2fetc%2fpasswd", "%2e%2e", "a%00", "A"] {
+        refused(
+            server.send("PATCH", &of(id), &json!({"width": 64})),
+            404,
+            &["no camera"],
+        );
+        refused(server.request("DELETE", &of(id)), 404, &["no camera"]);
+        refused(
+            server.get(&of(&format!("{id}/config"))),
+            404,
+            &["no camera"],
+        );
+        refused(
+            server.send("POST", &of(&format!("{id}/restart")), &json!({})),
+            404,
+            &["no camera"],
+        );
+    }
+    refused(
+        server.send("PATCH", &of("main"), &json!({"id": "other"})),
+        422,
+        &["stays as it is"],
+    );
+    refused(
+        server.send("PATCH", &of("main"), &json!({"source": "file:x"})),
+        422,
+        &["only the configuration file"],
+    );
+    refused(
+        server.send("PATCH", &of("main"), &json!({"width": 64, "height": 1})),
+        422,
+        &["`height`"],
+    );
+
+    assert_eq!(ids(&server), ["main"]);
+    assert!(!server.path("data").exists(), "nothing was changed");
+    server.stop();
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let mut server = Setup::with_source("test")
+        .server("head_timeout_s", 1)
+        .start();
+    let head = format!(
+        "POST {CAMERAS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{{"
+    );
+    let answer = Client::new(server.address).raw(head.as_bytes());
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(ids(&server), ["main"]);
+    server.stop();
+}
+
+#[test]
+fn at_most_64_cameras() {
+    let mut server = Setup::with_source("test").start();
+    for n in 1..64 {
+        add(&server, json!({"id": format!("c{n}"), "source": "test"}));
+    }
+    let one_more = json!({"id": "more", "source": "test"});
+    refused(
+        server.send("POST", CAMERAS, &one_more),
+        409,
+        &["64 cameras"],
+    );
+    assert_eq!(server.request("DELETE", &of("c7")).status, 204);
+    add(&server, one_more);
+    assert_eq!(ids(&server).len(), 64);
+    server.stop();
+}
+
+#[test]
+fn many_change_cameras_at_the_same_time() {
+    const CLIENTS: usize = 8;
+    let mut server = Setup::with_source("test").start();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| {
+                let server = &server;
+                scope.spawn(move || {
+                    let contested = json!({"id": "contested", "source": "test"});
+                    let status = server.send("POST", CAMERAS, &contested).status;
+                    for id in ["a", "b"].map(|letter| format!("{letter}{n}")) {
+                        add(server, json!({"id": id, "source": "test", "width": 64}));
+                        let patch = server.send("PATCH", &of(&id), &json!({"name": n.to_string()}));
+                        assert_eq!(patch.status, 200);
+                    }
+                    assert_eq!(server.request("DELETE", &of(&format!("a{n}"))).status, 204);
+                    status
+                })
+            })
+            .collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
+    });
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 409).count(),
+        CLIENTS - 1
+    );
+    let mut want: BTreeSet<String> = (0..CLIENTS).map(|n| format!("b{n}")).collect();
+    want.extend(["main".to_owned(), "contested".to_owned()]);
+    assert_eq!(ids(&server).into_iter().collect::<BTreeSet<_>>(), want);
+    for n in 0..CLIENTS {
+        let keys = &server.json(&of(&format!("b{n}/config")))["keys"];
+        assert_eq!(
+            (&keys["name"]["value"], &keys["width"]["value"]),
+            (&json!(n.to_string()), &json!(64))
+        );
+    }
+    server.stop();
+}
+
+#[test]
+fn a_restart_ends_a_wait_and_a_run_and_viewers_stay() {
+    let mut server = Setup::camera_sim().start();
+    let restart = |id: &str| {
+        assert_eq!(
+            server
+                .send("POST", &of(&format!("{id}/restart")), &json!({}))
+                .status,
+            202
+        )
+    };
+    restart("main");
+    assert_eq!(server.camera()["starts"], 0, "one that is off stays off");
+    let door = Watcher::of(server.stream("/stream"));
+    door.more_pictures(2);
+    assert_eq!(server.camera()["starts"], 1);
+    restart("main");
+    eventually("the second start", || {
+        (server.sim_starts().len() == 2).then_some(())
+    });
+    door.more_pictures(2);
+    assert!(door.is_watching());
+
+    // After this failure, half a minute would be waited for: longer than this test has patience.
+    add(
+        &server,
+        json!({"id": "usb", "source": "v4l2:/dev/video-none"}),
+    );
+    let usb = Watcher::of(server.stream(&of("usb/stream")));
+    let failed = |starts: u64| {
+        eventually("the failure", || {
+            let camera = server.json(&of("usb"));
+            (camera["state"] == "failed" && camera["starts"] == starts).then_some(())
+        });
+    };
+    for starts in 1..=3 {
+        failed(starts);
+        restart("usb");
+    }
+    failed(4);
+    for line in server.log.all("the camera failed") {
+        assert_eq!(line.fields["retry_in_s"], 30, "{}", line.raw);
+    }
+    assert!(usb.is_watching());
+    drop((door, usb));
+    server.stop();
+}
+
+/// Adds or removes `yard` in the file.
+fn yard_in_the_file(server: &Server, there: bool) {
+    let path = server.path("test.toml");
+    let mut table: Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+    let cameras = table["camera"].as_array_mut().unwrap();
+    cameras.truncate(1);
+    if there {
+        let yard: Table = "id = 'yard'\nsource = 'test'\nname = 'From the file'"
+            .parse()
+            .unwrap();
+        cameras.push(yard.into());
+    }
+    fs::write(&path, table.to_string()).unwrap();
+}
+
+#[test]
+fn a_file_that_clashes_with_the_api_waits_until_it_fits() {
+    let setup = Setup::with_source("test");
+    let mut server = setup.clone().start();
+    add(
+        &server,
+        json!({"id": "yard", "source": "test", "name": "From the API"}),
+    );
+    let yard = Watcher::of(server.stream(&of("yard/stream")));
+    yard.more_parts(1);
+
+    yard_in_the_file(&server, true);
+    server.signal(Signal::HUP);
+    let line = server
+        .log
+        .message("the configuration does not go with what the API changed");
+    let words = line.fields["error"].as_str().unwrap();
+    assert!(
+        words.contains("yard") && words.contains("test.toml") && words.contains("DELETE"),
+        "{words}"
+    );
+    assert_eq!(server.json(&of("yard"))["name"], "From the API");
+    // Whatever else is asked for still works, on the cameras as they were.
+    add(&server, json!({"id": "shed", "source": "test"}));
+    yard.more_parts(1);
+    assert!(yard.is_watching());
+    server.signal(Signal::TERM);
+    server.exit_code();
+
+    // A start with the clash: the file's cameras, and a loud word.
+    let mut command = setup.command();
+    command.args(["serve", "--config", "test.toml"]);
+    let mut server = setup.start_by(command);
+    server
+        .log
+        .message("what was changed through the API is left out");
+    assert_eq!(ids(&server), ["main", "yard"]);
+    assert_eq!(server.json(&of("yard"))["name"], "From the file");
+    refused(
+        server.send("POST", CAMERAS, &json!({"id": "more", "source": "test"})),
+        409,
+        &["yard", "DELETE"],
+    );
+    // The added one goes; the one of the file stays, and what else was added comes back.
+    assert_eq!(server.request("DELETE", &of("yard")).status, 204);
+    assert_eq!(ids(&server), ["main", "yard", "shed"]);
+    let config = server.json(&of("yard/config"));
+    assert_eq!(
+        config["keys"]["name"],
+        json!({"value": "From the file", "from": "file"})
+    );
+
+    // What is changed of a camera waits for it while it is not in the file.
+    assert_eq!(
+        server
+            .send("PATCH", &of("yard"), &json!({"name": "Changed"}))
+            .status,
+        200
+    );
+    yard_in_the_file(&server, false);
+    server.signal(Signal::HUP);
+    server
+        .log
+        .message("the API changed this camera, and it is not in the configuration any more");
+    eventually("its end", || {
+        (ids(&server) == ["main", "shed"]).then_some(())
+    });
+    yard_in_the_file(&server, true);
+    server.signal(Signal::HUP);
+    eventually("its return", || {
+        (server.get(&of("yard")).status == 200 && server.json(&of("yard"))["name"] == "Changed")
+            .then_some(())
+    });
+    server.stop();
+}
+
+#[test]
+fn a_clash_that_the_api_resolves_brings_the_file_in() {
+    let mut server = Setup::with_source("test").start();
+    add(&server, json!({"id": "yard", "source": "test"}));
+    yard_in_the_file(&server, true);
+    server.signal(Signal::HUP);
+    server
+        .log
+        .message("the configuration does not go with what the API changed");
+    assert_eq!(server.request("DELETE", &of("yard")).status, 204);
+    eventually("the camera of the file", || {
+        let reply = server.get(&of("yard"));
+        (reply.status == 200 && reply.json()["name"] == "From the file").then_some(())
+    });
+    server.stop();
+}
+
+#[test]
+fn a_store_that_is_not_understood_is_told_of_and_left_alone() {
+    for (text, words) in [
+        ("{\"version\": 1, \"cameras\": [{\"id\"", "EOF"),
+        ("{\"version\": 2, \"people\": []}", "a newer server"),
+        ("{\"version\": 1, \"peeple\": []}", "peeple"),
+        (
+            "{\"version\":1,\"cameras\":[{\"id\":\"x\",\"kind\":\"added\",\"keys\":{\"source\":\"file:/etc\"}}]}",
+            "only the configuration file",
+        ),
+    ] {
+        let setup = Setup::with_source("test");
+        fs::create_dir(setup.path("data")).unwrap();
+        fs::write(setup.path("data/cameras.json"), text).unwrap();
+        let mut server = setup.clone().start();
+        let line = server
+            .log
+            .message("what was changed through the API is left out");
+        assert_eq!(line.level, "ERROR");
+        let said = line.fields["error"].as_str().unwrap();
+        assert!(
+            said.contains(words) && said.contains("data/cameras.json"),
+            "{said}"
+        );
+        assert_eq!(ids(&server), ["main"]);
+        server.stream("/stream").part();
+        let yard = json!({"id": "yard", "source": "test"});
+        refused(
+            server.send("POST", CAMERAS, &yard),
+            500,
+            &["cameras.json", "mend it or move it away"],
+        );
+        refused(
+            server.send("PATCH", &of("main"), &json!({"width": 64})),
+            500,
+            &["cameras.json"],
+        );
+        assert_eq!(ids(&server), ["main"]);
+        let file = server.path("data/cameras.json");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "untouched");
+
+        fs::rename(&file, server.path("data/broken")).unwrap();
+        add(&server, yard);
+        assert_eq!(ids(&server), ["main", "yard"]);
+        server.stop();
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_changes_nothing() {
+    let setup = Setup::with_source("test");
+    fs::write(setup.path("in-the-way"), "").unwrap();
+    let mut server = setup.server("data_dir", "in-the-way/data").start();
+    let yard = json!({"id": "yard", "source": "test"});
+    refused(server.send("POST", CAMERAS, &yard), 500, &["in-the-way"]);
+    assert_eq!(ids(&server), ["main"]);
+    server.stop();
+}
+
+/// A server whose `data` is a file system of its own, mounted with these options. `None` where that is not allowed.
+fn on_tmpfs(options: &str) -> Option<Server> {
+    let setup = Setup::with_source("test");
+    fs::create_dir(setup.path("data")).unwrap();
+    let unshare = tool("unshare", "util-linux");
+    let namespaces = ["--user", "--map-root-user", "--mount"];
+    let works = Command::new(&unshare)
+        .args(namespaces)
+        .args(["mount", "-t", "tmpfs", "none"])
+        .arg(setup.path("data"))
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !works {
+        skipped("a full and a read-only disk: no mounts in a namespace here");
+        return None;
+    }
+    let serve = setup.serve();
+    let script = format!("mount -t tmpfs -o {options} none data && exec \"$@\"");
+    let mut command = setup.command();
+    let mut wrapped = Command::new(unshare);
+    wrapped
+        .args(namespaces)
+        .args(["sh", "-c", &script, "sh"])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    command = wrapped;
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Some(setup.start_by(command))
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_and_says_so() {
+    let Some(mut server) = on_tmpfs("size=256k") else {
+        return;
+    };
+    let long =
+        |n: usize| json!({"id": format!("c{n}"), "source": "test", "name": "x".repeat(15_000)});
+    let fits = (1..64)
+        .find(|n| {
+            let reply = server.send("POST", CAMERAS, &long(*n));
+            let is_full = reply.status != 201;
+            if is_full {
+                refused(reply, 507, &["Make room", "cameras.json"]);
+            }
+            is_full
+        })
+        .unwrap()
+        - 1;
+    server
+        .log
+        .message("a change through the API could not be kept");
+    assert!(fits > 0);
+    assert_eq!(ids(&server).len(), 1 + fits);
+    assert_eq!(server.get(&of(&format!("c{}", fits + 1))).status, 404);
+    server.stream(&of("c1/stream")).part();
+    // The old file is whole, and what takes less room than there is still goes.
+    assert_eq!(server.request("DELETE", &of("c1")).status, 204);
+    add(&server, json!({"id": "small", "source": "test"}));
+    assert_eq!(ids(&server).len(), 1 + fits);
+    server.stop();
+}
+
+#[test]
+fn a_read_only_disk_changes_nothing_and_says_so() {
+    let Some(mut server) = on_tmpfs("ro") else {
+        return;
+    };
+    let yard = json!({"id": "yard", "source": "test"});
+    refused(
+        server.send("POST", CAMERAS, &yard),
+        500,
+        &["Read-only", "server.data_dir"],
+    );
+    refused(
+        server.send("PATCH", &of("main"), &json!({"name": "x"})),
+        500,
+        &["Read-only"],
+    );
+    assert_eq!(ids(&server), ["main"]);
+    assert_eq!(server.camera()["name"], "main");
+    server.stop();
+}
+
+#[test]
+fn a_server_killed_among_many_changes_leaves_a_whole_file_with_all_it_said_yes_to() {
+    let setup = Setup::with_source("test");
+    let server = setup.clone().start();
+    // Something to write.
+    for n in 0..20 {
+        add(
+            &server,
+            json!({"id": format!("c{n}"), "source": "test", "name": "x".repeat(2000)}),
+        );
+    }
+    drop(server);
+    let next = AtomicU64::new(0);
+    for round in 1..=8 {
+        let server = setup.clone().start();
+        assert_eq!(ids(&server).len(), 21);
+        let said_yes = AtomicU64::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, SeqCst);
+                    let patch = json!({"name": n.to_string()});
+                    let Ok(reply) = Client::connect(server.address)
+                        .and_then(|client| client.json(&patch).attempt("PATCH", &of("main")))
+                    else {
+                        return;
+                    };
+                    assert_eq!(reply.status, 200);
+                    said_yes.store(n, SeqCst);
+                }
+            });
+            let first = next.load(SeqCst);
+            eventually("some changes", || {
+                (said_yes.load(SeqCst) >= first + round * 3).then_some(())
+            });
+            server.signal(Signal::KILL);
+        });
+        let text = fs::read(server.path("data/cameras.json")).unwrap();
+        let store: Value = serde_json::from_slice(&text).expect("a whole file");
+        let cameras = store["cameras"].as_array().unwrap();
+        let main = cameras
+            .iter()
+            .find(|camera| camera["id"] == "main")
+            .unwrap();
+        let kept: u64 = main["keys"]["name"].as_str().unwrap().parse().unwrap();
+        let (least, most) = (said_yes.load(SeqCst), next.load(SeqCst));
+        assert!((least..most).contains(&kept), "{kept} of {least}..{most}");
+    }
+    let server = setup.start();
+    assert!(
+        server
+            .log
+            .all("what was changed through the API is left out")
+            .is_empty()
+    );
+    add(&server, json!({"id": "last", "source": "test"}));
+    let left = fs::read_dir(server.path("data")).unwrap().count();
+    assert_eq!(left, 1, "nothing half-written is left");
+}

@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Failure, Kind, Run, Settings, Sink, Source, ffmpeg::Usb, pattern, rpicam};
+use crate::{Failure, Kind, Memory, Run, Settings, Sink, Source, ffmpeg::Usb, pattern, rpicam};
 
 const NOTE: &str = "No camera was found: this is the test pattern.";
 
@@ -16,22 +16,30 @@ const NOTE: &str = "No camera was found: this is the test pattern.";
 #[derive(Debug)]
 pub(crate) struct Auto {
     settings: Settings,
+    memory: Memory,
     /// The camera on the board worked before: asking again would cost half a second at each start.
     board: Option<rpicam::Rpicam>,
 }
 
 impl Auto {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, memory: Memory) -> Self {
         Self {
             settings,
+            memory,
             board: None,
         }
     }
 
     async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.board.is_none() && rpicam::may_see_a_camera(&self.settings).await {
+        if self.board.is_none() && rpicam::may_see_a_camera(&self.settings, sink, stop).await {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             info!("a camera on the board was found");
-            self.board = Some(rpicam::Rpicam::new(None, self.settings.clone()));
+            self.board = Some(rpicam::Rpicam::new(
+                self.settings.clone(),
+                self.memory.clone(),
+            ));
         }
         if let Some(board) = &mut self.board {
             let result = Source::run(board, sink, stop).await;

@@ -9,7 +9,9 @@ use crate::{
     Failure, Kind, Run, Settings, Sink, Source,
     chain::Chain,
     child::Child,
-    file, program,
+    file,
+    listing::Starting,
+    program,
     rpicam::{self, Output},
 };
 
@@ -64,6 +66,7 @@ impl H264ToMjpeg {
             let program = rpicam::find(&self.settings)?;
             let ffmpeg = find_ffmpeg()?;
             let args = rpicam::arguments(&self.settings, None, Output::H264, &self.unknown);
+            let mut sink = Starting::new(sink).await;
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let framerate = self.settings.framerate;
@@ -78,10 +81,13 @@ impl H264ToMjpeg {
             let (mut chain, started) =
                 Chain::with_converter(camera, |stdin| Child::spawn(&ffmpeg, &convert, stdin));
             if let Err(error) = started {
-                chain.stop().await;
+                chain.stop(&mut sink).await;
                 return Err(Failure::spawn("ffmpeg", &error));
             }
-            match chain.run(sink, self.settings.max_frame_bytes, stop).await {
+            match chain
+                .run(&mut sink, self.settings.max_frame_bytes, stop)
+                .await
+            {
                 Err(failure)
                     if !stop.is_cancelled()
                         && rpicam::forget_option(&failure, &mut self.unknown) => {}

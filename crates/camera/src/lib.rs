@@ -12,6 +12,8 @@ mod failure;
 mod ffmpeg;
 mod file;
 mod http;
+mod listing;
+mod memory;
 mod paced;
 mod pattern;
 mod program;
@@ -21,5 +23,6 @@ mod spec;
 
 pub use failure::{Failure, Kind, Language, Retry};
 pub use http::HttpAddress;
+pub use memory::{BoardCamera, Learnt, Memory, SensorSize};
 pub use source::{Run, Settings, Sink, Source, open};
 pub use spec::{InvalidSource, SourceSpec};

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use camera::{Failure, Kind, Language, Source};
+use camera::{Failure, Kind, Language, Memory, Source};
 use hub::{CameraState, Cause, DemandWatch, Publisher, Stream, Why};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -81,6 +81,7 @@ impl Actor {
         camera: Camera,
         stream: &Arc<Stream>,
         why: Arc<OnceLock<&'static str>>,
+        memory: &Memory,
     ) -> Self {
         let Camera {
             settings,
@@ -89,7 +90,7 @@ impl Actor {
             ..
         } = camera;
         Self {
-            source: camera::open(&settings),
+            source: camera::open(&settings, memory),
             publisher: stream.publisher(),
             demand: stream.demand_watch(),
             times,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use camera::{Failure, Kind, Language, Memory, Source};
-use hub::{CameraState, Cause, DemandWatch, Publisher, Stream, Why};
+use hub::{CameraState, DemandWatch, Publisher, Stream};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -19,6 +19,7 @@ use crate::{
     Camera,
     backoff::Backoff,
     feed::{Feed, Pulse},
+    incident::{self, why_of},
     placeholder::Placeholder,
 };
 
@@ -140,8 +141,7 @@ impl Actor {
         };
         let wait = self.backoff.after(failure.retry(), good);
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
-        self.publisher
-            .begin_incident(SystemTime::now(), cause_of(&failure));
+        incident::begin(&self.publisher, SystemTime::now(), &failure);
         self.publisher.note_step(format!(
             "started again after {} s: {failure}",
             wait.as_secs()
@@ -173,7 +173,7 @@ impl Actor {
         let mut look = pin!(sleep(STARTING_SHOWN_AFTER));
         let mut stalled = None;
         let mut has_ended = false;
-        let outcome = loop {
+        let mut outcome = loop {
             tokio::select! {
                 biased;
                 result = &mut run => {
@@ -187,6 +187,12 @@ impl Actor {
                         let pulse = Pulse::lock(&pulse);
                         (pulse.newest.unwrap_or(pulse.started).elapsed(), pulse.newest.is_some(), pulse.trouble.clone())
                     };
+                    if let Some(failure) = trouble.as_ref().filter(|t| t.kind == Kind::Unkillable) {
+                        let since = publisher.stream().status().since;
+                        placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                        look.as_mut().reset(tokio::time::Instant::now() + LOOK);
+                        continue;
+                    }
                     let limit = if seen { times.no_frame(*framerate) } else { times.first_frame };
                     let late = if seen { times.late(*framerate) } else { STARTING_SHOWN_AFTER };
                     if age < late {
@@ -204,7 +210,7 @@ impl Actor {
                     if seen {
                         if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
                             warn!(cause = %cause, "no pictures: viewers are told so");
-                            publisher.begin_incident(since, cause_of(&cause));
+                            incident::begin(publisher, since, &cause);
                             publisher.note_step("waited for the camera to recover by itself");
                         }
                         publisher.set_status(CameraState::Stalled, Some(why_of(&cause)));
@@ -218,11 +224,30 @@ impl Actor {
         if !has_ended {
             // Whatever the source started has to be gone before anything else happens.
             stop.cancel();
-            if let Err(failure) = run.await {
+            let mut looks = interval(LOOK);
+            let result = loop {
+                tokio::select! {
+                    biased;
+                    result = &mut run => break result,
+                    _ = looks.tick() => {
+                        let held = Pulse::lock(&pulse).held().cloned();
+                        if let Some(failure) = held {
+                            let since = publisher.stream().status().since;
+                            placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                        }
+                    }
+                }
+            };
+            if let Err(failure) = result {
                 debug!(%failure, "the source ended with an error when it was stopped");
             }
         }
-        let first = Pulse::lock(&pulse).first;
+        let pulse = Pulse::lock(&pulse);
+        if let (Outcome::Failed(failure), Some(held)) = (&mut outcome, pulse.held()) {
+            // Whatever came first, this is what people have to know.
+            *failure = held.clone();
+        }
+        let first = pulse.first;
         (
             outcome,
             first.map(|first| first.elapsed()).unwrap_or_default(),
@@ -261,26 +286,9 @@ impl Actor {
     }
 }
 
-fn why_of(failure: &Failure) -> Why {
-    Why {
-        code: failure.code(),
-        sentence: failure.sentence(Language::English),
-    }
-}
-
 fn starting(language: Language) -> &'static str {
     match language {
         Language::English => "The camera is starting.",
         Language::Korean => "카메라를 시작하고 있습니다.",
-    }
-}
-
-fn cause_of(failure: &Failure) -> Cause {
-    Cause {
-        code: failure.code(),
-        sentence: failure.sentence(Language::English),
-        advice: failure.advice(),
-        detail: failure.detail.clone(),
-        words: failure.words.clone(),
     }
 }

@@ -6,6 +6,7 @@ mod actor;
 mod backoff;
 mod cameras;
 mod feed;
+mod incident;
 mod placeholder;
 
 pub use actor::Times;

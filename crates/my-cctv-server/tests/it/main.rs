@@ -21,3 +21,4 @@ mod slow;
 mod snapshot;
 mod sources;
 mod stream;
+mod unkillable;

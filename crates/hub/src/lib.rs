@@ -7,12 +7,14 @@
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 
+mod board;
 mod demand;
 mod directory;
 mod incident;
 mod status;
 mod stream;
 
+pub use board::{BoardHealth, Limit, Throttled};
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};

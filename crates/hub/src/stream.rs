@@ -18,7 +18,8 @@ use media::Frame;
 use tokio::sync::watch;
 
 use crate::{
-    CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, Why, incident::Incidents,
+    BoardHealth, CameraId, CameraState, Cause, Demand, DemandWatch, Incident, Status, Why,
+    incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -314,8 +315,16 @@ impl Publisher {
     }
 
     /// Pictures are wanted and do not come. Opens an incident, or tells the open one its newest cause.
-    pub fn begin_incident(&self, began: SystemTime, cause: Cause) {
-        self.stream.lock_incidents().begin(began, cause);
+    /// Returns the id of a new one.
+    pub fn begin_incident(&self, began: SystemTime, cause: Cause) -> Option<u64> {
+        self.stream.lock_incidents().begin(began, cause)
+    }
+
+    /// Notes how the board was when an incident began.
+    pub fn note_board(&self, incident: u64, board: BoardHealth) {
+        self.stream
+            .lock_incidents()
+            .board(incident, SystemTime::now(), board);
     }
 
     /// Notes what is done about the open incident.

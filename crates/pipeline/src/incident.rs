@@ -1,4 +1,4 @@
-//! What a failure becomes in the hub.
+//! What a failure becomes in the hub, and how the board was then.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,16 @@ use hub::{Cause, Publisher, Why};
 
 /// Pictures are wanted and do not come.
 pub(crate) fn begin(publisher: &Publisher, began: SystemTime, failure: &Failure) {
-    publisher.begin_incident(began, cause_of(failure));
+    let Some(id) = publisher.begin_incident(began, cause_of(failure)) else {
+        return;
+    };
+    let stream = publisher.stream().clone();
+    // Recovery does not wait for it.
+    tokio::spawn(async move {
+        if let Some(health) = board::health().await {
+            stream.publisher().note_board(id, health);
+        }
+    });
 }
 
 pub(crate) fn why_of(failure: &Failure) -> Why {

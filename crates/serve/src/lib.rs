@@ -7,6 +7,7 @@
 
 mod api;
 mod base_path;
+mod board;
 mod config;
 mod connection;
 mod delivery;

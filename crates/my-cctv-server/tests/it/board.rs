@@ -1,8 +1,10 @@
-//! Cameras on the board: which one is which when places move.
+//! Cameras on the board: which one is which when places move, and how the board itself is.
 
 use std::fs;
 
-use crate::harness::{Server, Setup, Watcher, eventually, sibling};
+use serde_json::Value;
+
+use crate::harness::{Server, Setup, Watcher, eventually, script, sibling};
 
 const FIRST: &str = "/base/soc/i2c0mux/i2c@1/imx708@1a";
 const SECOND: &str = "/base/soc/i2c0mux/i2c@0/imx708@1b";
@@ -150,11 +152,11 @@ fn a_program_that_cannot_list_is_taken_by_its_word() {
         let setup = Setup::with_source("rpicam:0");
         let sim = sibling("camera-sim", "cargo build -p camera-sim");
         let program = setup.path("program");
-        let script = format!(
+        let text = format!(
             "#!/bin/sh\ncase \"$*\" in *--list-cameras*) {words};; esac\nexec {} \"$@\"\n",
             sim.display()
         );
-        crate::harness::script(&program, &script);
+        script(&program, &text);
         let mut server = setup.camera("program", program.to_str().unwrap()).start();
         let watcher = Watcher::of(server.stream("/stream"));
         watcher.more_pictures(3);
@@ -162,4 +164,78 @@ fn a_program_that_cannot_list_is_taken_by_its_word() {
         assert_eq!(server.sim_starts().len(), starts, "{words}");
         server.stop();
     }
+}
+
+/// A camera that ends after five pictures, on a board whose `vcgencmd` does this.
+fn on_a_board(vcgencmd: &str) -> Setup {
+    let setup = Setup::camera_sim()
+        .sim("FAULT", "exit@5")
+        .sim("FAULT_RUNS", "1");
+    let bin = setup.path("bin");
+    fs::create_dir(&bin).unwrap();
+    script(&bin.join("vcgencmd"), &format!("#!/bin/sh\n{vcgencmd}\n"));
+    let path = std::env::var("PATH").unwrap();
+    setup.env("PATH", format!("{}:{path}", bin.display()))
+}
+
+fn incident(server: &Server) -> Value {
+    server.json("/api/v1/incidents")["incidents"][0].clone()
+}
+
+#[test]
+fn a_weak_power_supply_is_named_beside_the_incident() {
+    let mut server = on_a_board(
+        "case $1 in get_throttled) echo throttled=0x50005;; measure_temp) echo \"temp=48.3'C\";; esac",
+    )
+    .start();
+    let watcher = Watcher::of(server.stream("/stream"));
+    let incident = eventually("an incident with what the board says", || {
+        Some(incident(&server)).filter(|incident| incident["board"].is_object())
+    });
+    let board = incident["board"].clone();
+    assert_eq!(
+        (
+            &board["under_voltage_now"],
+            &board["under_voltage_since_boot"]
+        ),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(
+        (&board["throttled_now"], &board["frequency_capped_now"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(board["temperature_c"], 48.3);
+    let steps = incident["steps"].to_string();
+    assert!(steps.contains("power supply"), "{steps}");
+    assert_eq!(server.json("/health")["board"], board);
+    watcher.more_pictures(10);
+    server.stop();
+}
+
+#[test]
+fn a_board_that_hangs_or_talks_nonsense_holds_nothing_up() {
+    for vcgencmd in [
+        "exec sleep 1000",
+        "echo throttled=no; yes nonsense",
+        "exit 255",
+    ] {
+        let mut server = on_a_board(vcgencmd).start();
+        let watcher = Watcher::of(server.stream("/stream"));
+        watcher.until("pictures after the fault", |seen| {
+            (seen.pictures() >= 15).then_some(())
+        });
+        let board = server.json("/health")["board"].clone();
+        assert_eq!(board["under_voltage_now"], Value::Null, "{vcgencmd}");
+        assert_eq!(incident(&server)["board"]["under_voltage_now"], Value::Null);
+        server.stop();
+    }
+}
+
+#[test]
+fn a_server_that_stops_leaves_no_question_behind() {
+    let mut server = on_a_board("echo asked >> asked; exec sleep 1000").start();
+    let _watcher = Watcher::of(server.stream("/stream"));
+    let asked = server.path("asked");
+    eventually("a question", || asked.exists().then_some(()));
+    server.stop();
 }

@@ -55,7 +55,7 @@ impl Auto {
         }
         if let Some(device) = usb_camera(Path::new("/sys/class/video4linux"), Path::new("/dev")) {
             info!(device = %device.display(), "a USB camera was found");
-            return Usb::new(device, self.settings.clone())
+            return Usb::new(device, self.settings.clone(), self.memory.clone())
                 .run(sink, stop)
                 .await;
         }

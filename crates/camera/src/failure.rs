@@ -228,7 +228,7 @@ impl Failure {
             }
             Kind::ProgramUnusable => "check that `program` names an executable file",
             Kind::NoCamera => {
-                "check the ribbon cable at both ends with the power off, and `camera_auto_detect=1`"
+                "check the USB cable, or the ribbon cable at both ends with the power off, and `camera_auto_detect=1`"
             }
             Kind::NoSuchCamera => {
                 "check its cable with the power off, or run `rpicam-vid --list-cameras` and set the id in brackets in `source`"
@@ -249,7 +249,10 @@ impl Failure {
             Kind::Unreadable => "check the path and its permissions",
             Kind::Unreachable => "check the camera's address, power and network",
             Kind::LoginRefused => "check name and password in `source`",
-            Kind::NoVideo => "set `source` to the address of its MJPEG stream, as its manual says",
+            Kind::NoVideo => {
+                "set `source` to what gives pictures: the address of its MJPEG stream, as its manual says, or the right \
+                 device (`v4l2-ctl --list-devices`)"
+            }
             Kind::Ended => "look at the camera program's own words",
             Kind::Unkillable => {
                 "reboot: the kernel holds the camera program, and only its end frees the camera"

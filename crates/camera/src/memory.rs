@@ -1,6 +1,9 @@
 //! What was learnt about a camera and outlives its source.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// Pixels of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct BoardCamera {
 pub struct Learnt {
     /// Which camera of the board this is.
     pub board: Option<BoardCamera>,
+    /// A USB camera that gives no JPEG: its pictures have to be converted.
+    pub raw_device: Option<PathBuf>,
 }
 
 /// A place for what was learnt, shared by a camera's source and whoever asks. Can be filled from elsewhere before the

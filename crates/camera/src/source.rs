@@ -58,7 +58,7 @@ pub fn open(settings: &Settings, memory: &Memory) -> Box<dyn Source> {
             Box::new(rpicam::Rpicam::new(settings, memory))
         }
         SourceSpec::RpicamThroughFfmpeg => Box::new(ffmpeg::H264ToMjpeg::new(settings)),
-        SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings)),
+        SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings, memory)),
         SourceSpec::Http(address) => Box::new(http::Http::new(address.clone(), settings)),
         SourceSpec::File { path } => file::open(path.clone(), settings),
         SourceSpec::Test => Box::new(pattern::open(&settings, None)),

@@ -22,3 +22,4 @@ mod snapshot;
 mod sources;
 mod stream;
 mod unkillable;
+mod usb;

@@ -20,9 +20,11 @@ mod program;
 mod rpicam;
 mod source;
 mod spec;
+mod surroundings;
 
 pub use failure::{Failure, Kind, Language, Retry};
 pub use http::HttpAddress;
 pub use memory::{BoardCamera, Learnt, Memory, SensorSize};
 pub use source::{Run, Settings, Sink, Source, open};
 pub use spec::{InvalidSource, SourceSpec};
+pub use surroundings::{Surroundings, View};

@@ -19,6 +19,7 @@ use crate::{
     Camera,
     backoff::Backoff,
     feed::{Feed, Pulse},
+    healing::Healing,
     incident::{self, why_of},
     placeholder::Placeholder,
 };
@@ -66,6 +67,7 @@ pub(crate) struct Actor {
     placeholder: Placeholder,
     language: Language,
     backoff: Backoff,
+    healing: Healing,
     /// Why it was told to end, once it was.
     why: Arc<OnceLock<&'static str>>,
 }
@@ -92,6 +94,7 @@ impl Actor {
         } = camera;
         Self {
             source: camera::open(&settings, memory),
+            healing: Healing::new(&settings),
             publisher: stream.publisher(),
             demand: stream.demand_watch(),
             times,
@@ -140,6 +143,9 @@ impl Actor {
             return false;
         };
         let wait = self.backoff.after(failure.retry(), good);
+        if !good.is_zero() {
+            self.healing.tried(false);
+        }
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
         incident::begin(&self.publisher, SystemTime::now(), &failure);
         self.publisher.note_step(format!(
@@ -269,20 +275,31 @@ impl Actor {
             epoch,
             placeholder,
             language,
+            healing,
             ..
         } = self;
         let mut retry = pin!(sleep(wait));
         let mut unwanted = pin!(demand.unwanted_for(times.linger));
         let mut looks = interval(LOOK);
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return false,
-                () = &mut unwanted => return false,
-                () = &mut retry => return true,
-                _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
+        let is_early = {
+            let mut healed = pin!(healing.changed());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return false,
+                    () = &mut unwanted => return false,
+                    () = &mut retry => break false,
+                    () = &mut healed => break true,
+                    _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
+                }
             }
+        };
+        healing.tried(is_early);
+        if is_early {
+            info!("something around the camera has changed: it is tried at once");
+            publisher.note_step("tried at once, because something around the camera has changed");
         }
+        true
     }
 }
 

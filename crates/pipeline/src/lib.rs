@@ -6,6 +6,7 @@ mod actor;
 mod backoff;
 mod cameras;
 mod feed;
+mod healing;
 mod incident;
 mod placeholder;
 

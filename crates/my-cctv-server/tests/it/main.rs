@@ -12,6 +12,7 @@ mod clients;
 mod demand;
 mod faults;
 mod harness;
+mod healing;
 mod hostile;
 mod load;
 mod network;

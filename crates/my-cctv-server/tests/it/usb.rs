@@ -93,6 +93,7 @@ fn jpeg_of_the_camera_passes_through_untouched() {
     let jpegs = jpegs();
     assert_eq!(jpegs.len(), 16);
     let mut parts = server.stream("/stream");
+    picture(&mut parts, &jpegs);
     for _ in 0..20 {
         let jpeg = parts.part().jpeg;
         // A machine that is too busy to give a picture in time shows a drawn one, and says so.

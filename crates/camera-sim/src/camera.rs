@@ -11,23 +11,37 @@ use crate::console::{Level, libcamera, say};
 use crate::faults::Refusal;
 use crate::settings::Settings;
 
-/// What libcamera calls camera `index`; sorted descending as rpicam-apps sorts.
+/// What libcamera calls the camera at `connector`; sorted descending as rpicam-apps sorts.
 #[must_use]
-pub fn id(index: u32) -> String {
-    match index {
+pub fn id(connector: u32) -> String {
+    match connector {
         0 => "/base/soc/i2c0mux/i2c@1/imx708@1a".to_owned(),
-        _ => format!("/base/soc/i2c0mux/i2c@0/imx708@{:x}", 0x1a + index),
+        _ => format!("/base/soc/i2c0mux/i2c@0/imx708@{:x}", 0x1a + connector),
     }
+}
+
+/// The connectors with a camera, in the order of `--camera`.
+pub fn connected(settings: &Settings) -> Result<Vec<u32>> {
+    let text = match settings.unplugged.as_ref().map(fs::read_to_string) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Some(Ok(text)) => text,
+        _ => String::new(),
+    };
+    let numbers: Result<Vec<u32>, _> = text.split_whitespace().map(str::parse).collect();
+    let unplugged = numbers.context("CAMERA_SIM_UNPLUGGED: not a list of numbers")?;
+    Ok((0..settings.cameras)
+        .filter(|connector| !unplugged.contains(connector))
+        .collect())
 }
 
 /// `--list-cameras`.
 #[must_use]
-pub fn list(cameras: u32) -> String {
-    if cameras == 0 {
+pub fn list(connected: &[u32]) -> String {
+    if connected.is_empty() {
         return "No cameras available!\n".to_owned();
     }
     let mut text = "Available cameras\n-----------------\n".to_owned();
-    for index in 0..cameras {
+    for (index, connector) in connected.iter().enumerate() {
         text += &format!(
             "{index} : imx708 [4608x2592 10-bit RGGB] ({})
     Modes: 'SRGGB10_CSI2P' : 1536x864 [120.13 fps - (768, 432)/3072x1728 crop]
@@ -35,7 +49,7 @@ pub fn list(cameras: u32) -> String {
                              4608x2592 [14.35 fps - (0, 0)/4608x2592 crop]
 
 ",
-            id(index)
+            id(*connector)
         );
     }
     text
@@ -47,29 +61,30 @@ pub struct Held {
     _lock: File,
 }
 
-/// Takes camera `index`, or gives the text of the `ERROR: ***` line.
-pub fn acquire(settings: &Settings, index: u32) -> Result<Result<Held, String>> {
-    if settings.cameras == 0 {
+/// Takes the camera at `connector`, or gives the text of the `ERROR: ***` line.
+pub fn acquire(settings: &Settings, connector: u32) -> Result<Result<Held, String>> {
+    let connected = connected(settings)?;
+    if connected.is_empty() {
         return Ok(Err("no cameras available".to_owned()));
     }
-    if index >= settings.cameras {
+    if !connected.contains(&connector) {
         return Ok(Err("selected camera is not available".to_owned()));
     }
-    let path = settings.lock_dir.join(format!("camera{index}.lock"));
+    let path = settings.lock_dir.join(format!("camera{connector}.lock"));
     let lock = open(&path)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(Err(refuse(Refusal::Busy, index)));
+        return Ok(Err(refuse(Refusal::Busy, connector)));
     }
     Ok(Ok(Held { _lock: lock }))
 }
 
 /// Says what libcamera says, and gives the text of the `ERROR: ***` line.
-pub fn refuse(why: Refusal, index: u32) -> String {
+pub fn refuse(why: Refusal, connector: u32) -> String {
     match why {
         Refusal::Busy => {
             let text = "Pipeline handler in use by another process";
             libcamera(Level::Error, "Camera camera.cpp:1033", text);
-            format!("failed to acquire camera {}", id(index))
+            format!("failed to acquire camera {}", id(connector))
         }
         Refusal::NoCamera => "no cameras available".to_owned(),
         Refusal::NoMedia => "camera manager failed to start, code 19".to_owned(),
@@ -97,9 +112,9 @@ pub fn refuse(why: Refusal, index: u32) -> String {
     }
 }
 
-/// Counts this start of camera `index` and says which one it is, from 1.
-pub fn count_start(settings: &Settings, index: u32) -> Result<u64> {
-    let beside = || settings.lock_dir.join(format!("camera{index}.starts"));
+/// Counts this start of the camera at `connector` and says which one it is, from 1.
+pub fn count_start(settings: &Settings, connector: u32) -> Result<u64> {
+    let beside = || settings.lock_dir.join(format!("camera{connector}.starts"));
     let path = settings.state.clone().unwrap_or_else(beside);
     let mut file = open(&path)?;
     flock(&file, FlockOperation::LockExclusive)

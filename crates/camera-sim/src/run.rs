@@ -57,14 +57,30 @@ pub fn run(args: &[String], settings: &Settings) -> Result<ExitCode> {
     let none = faults(|kind| *kind == Kind::Refuse(Refusal::NoCamera))
         .next()
         .is_some();
-    let options = match request {
+    let mut options = match request {
         Request::Help => return texts::print(&texts::help(&unknown)),
         Request::Version => return texts::print(texts::VERSION),
         Request::ListCameras => {
-            return texts::print(&camera::list(if none { 0 } else { settings.cameras }));
+            let connected = if none {
+                Vec::new()
+            } else {
+                camera::connected(settings)?
+            };
+            return texts::print(&camera::list(&connected));
         }
         Request::Stream(options) => options,
     };
+    // From here on a camera is what hangs at a connector: places move, faults and locks do not.
+    let connected = camera::connected(settings)?;
+    if let Some(connector) = usize::try_from(options.camera)
+        .ok()
+        .and_then(|place| connected.get(place))
+    {
+        options.camera = *connector;
+    } else {
+        // One that is nowhere.
+        options.camera = settings.cameras;
+    }
     let starts = camera::count_start(settings, options.camera)?;
     let sick = settings.fault_runs.is_none_or(|runs| starts <= runs);
     let ours = |fault: &&Fault| sick && fault.camera.is_none_or(|camera| camera == options.camera);

@@ -36,6 +36,8 @@ pub struct Settings {
     pub pi: u8,
     /// `CAMERA_SIM_CAMERAS`.
     pub cameras: u32,
+    /// `CAMERA_SIM_UNPLUGGED`.
+    pub unplugged: Option<PathBuf>,
     /// `CAMERA_SIM_LOCK_DIR`.
     pub lock_dir: PathBuf,
     /// `CAMERA_SIM_STATE`.
@@ -74,6 +76,7 @@ impl Settings {
             stop: millis("STOP_MS", 300)?,
             pi: number(&lookup, "PI")?.unwrap_or(4),
             cameras: number(&lookup, "CAMERAS")?.unwrap_or(1),
+            unplugged: path("UNPLUGGED"),
             lock_dir: path("LOCK_DIR")
                 .unwrap_or_else(|| std::env::temp_dir().join("camera-sim-locks")),
             state: path("STATE"),

@@ -9,7 +9,7 @@ use control::Class;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Failure, Kind, Run, Settings, Sink, Source, ffmpeg::Usb, pattern, rpicam};
+use crate::{Failure, Kind, Memory, Run, Settings, Sink, Source, ffmpeg::Usb, pattern, rpicam};
 
 const NOTE: &str = "No camera was found: this is the test pattern.";
 
@@ -17,22 +17,30 @@ const NOTE: &str = "No camera was found: this is the test pattern.";
 #[derive(Debug)]
 pub(crate) struct Auto {
     settings: Settings,
+    memory: Memory,
     /// The camera on the board worked before: asking again would cost half a second at each start.
     board: Option<rpicam::Rpicam>,
 }
 
 impl Auto {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, memory: Memory) -> Self {
         Self {
             settings,
+            memory,
             board: None,
         }
     }
 
     async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.board.is_none() && rpicam::may_see_a_camera(&self.settings).await {
+        if self.board.is_none() && rpicam::may_see_a_camera(&self.settings, sink, stop).await {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             info!("a camera on the board was found");
-            self.board = Some(rpicam::Rpicam::new(None, self.settings.clone()));
+            self.board = Some(rpicam::Rpicam::new(
+                self.settings.clone(),
+                self.memory.clone(),
+            ));
         }
         if let Some(board) = &mut self.board {
             sink.found(Class::Board);
@@ -50,7 +58,7 @@ impl Auto {
         if let Some(device) = usb_camera(Path::new("/sys/class/video4linux"), Path::new("/dev")) {
             info!(device = %device.display(), "a USB camera was found");
             sink.found(Class::Usb);
-            return Usb::new(device, self.settings.clone())
+            return Usb::new(device, self.settings.clone(), self.memory.clone())
                 .run(sink, stop)
                 .await;
         }

@@ -59,17 +59,17 @@ impl Chain {
     ) -> Result<(), Failure> {
         let stopped = self.pump(sink, max_frame_bytes, stop).await;
         if stopped {
-            self.stop().await;
+            self.stop(sink).await;
             return Ok(());
         }
-        Err(self.diagnose().await)
+        Err(self.diagnose(sink).await)
     }
 
     /// Stops what runs: the camera first, so that the converter sees the end of its input.
-    pub(crate) async fn stop(&mut self) {
-        self.camera.stop().await;
+    pub(crate) async fn stop(&mut self, sink: &mut dyn Sink) {
+        self.camera.stop(sink).await;
         if let Some(converter) = &mut self.converter {
-            converter.stop().await;
+            converter.stop(sink).await;
         }
     }
 
@@ -125,18 +125,18 @@ impl Chain {
     }
 
     /// Both programs are ended, and the one that ended first by itself is the one at fault.
-    async fn diagnose(&mut self) -> Failure {
+    async fn diagnose(&mut self, sink: &mut dyn Sink) -> Failure {
         const GRACE: Duration = Duration::from_millis(500);
         let mut camera_status = self.camera.ended_within(GRACE).await;
         let mut converter_status = None;
         if let Some(converter) = &mut self.converter {
             converter_status = converter.ended_within(GRACE).await;
-            converter.stop().await;
+            converter.stop(sink).await;
         }
         let camera_first = camera_status.is_some();
         if camera_status.is_none() {
             // It closed its output and stayed, or the converter left it without a reader.
-            camera_status = self.camera.stop().await;
+            camera_status = self.camera.stop(sink).await;
         }
         match &mut self.converter {
             Some(converter) if !camera_first || closed_by_us(camera_status) => {

@@ -16,6 +16,8 @@ use tokio::{
 };
 use tracing::{debug, error, info};
 
+use crate::{Failure, Kind, Sink};
+
 /// Lines of stderr kept for the diagnosis.
 const KEPT_LINES: usize = 40;
 /// A longer line is cut.
@@ -40,6 +42,13 @@ impl Child {
     /// Starts `program` in a process group of its own, with `stdin` and a piped stdout. Should this process die, the
     /// kernel kills the child.
     pub(crate) fn spawn(program: &Path, args: &[String], stdin: Stdio) -> io::Result<Self> {
+        let child = Self::spawn_unsaid(program, args, stdin)?;
+        info!(program = %program.display(), args = args.join(" "), pid = child.process.id(), "camera program started");
+        Ok(child)
+    }
+
+    /// The same without a line in the log, for what is only asked.
+    pub(crate) fn spawn_unsaid(program: &Path, args: &[String], stdin: Stdio) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
             .args(args)
@@ -63,7 +72,6 @@ impl Child {
             .id()
             .and_then(|pid| i32::try_from(pid).ok())
             .and_then(Pid::from_raw);
-        info!(program = %program.display(), args = args.join(" "), pid = process.id(), "camera program started");
         Ok(Self {
             name,
             pid,
@@ -96,8 +104,9 @@ impl Child {
     }
 
     /// Stops the program: SIGINT, SIGTERM, SIGKILL, each with a second's patience. Both pipes are drained meanwhile,
-    /// because a program that cannot write does not look at signals. Returns when it has been reaped.
-    pub(crate) async fn stop(&mut self) -> Option<ExitStatus> {
+    /// because a program that cannot write does not look at signals. Returns when it has been reaped; should the kernel
+    /// hold it, `sink` is told at once, and that may take for ever.
+    pub(crate) async fn stop(&mut self, sink: &mut dyn Sink) -> Option<ExitStatus> {
         for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
             self.signal(signal);
             if let Some(status) = self.ended_within(PATIENCE).await {
@@ -107,11 +116,21 @@ impl Child {
                 return Some(status);
             }
         }
+        let pid = self.pid.map_or(0, |pid| pid.as_raw_nonzero().get());
         error!(
             program = self.name,
-            "camera program cannot be killed: the kernel holds it; a reboot is needed"
+            pid, "camera program cannot be killed: the kernel holds it; a reboot is needed"
         );
-        self.process.wait().await.ok()
+        sink.trouble(Failure::new(
+            Kind::Unkillable,
+            format!("{}, process {pid}, is still there after SIGKILL", self.name),
+        ));
+        let status = self.process.wait().await.ok();
+        info!(
+            program = self.name,
+            pid, "the camera program that could not be killed is gone"
+        );
+        status
     }
 
     /// To the whole group: a wrapper script's own child is the one that holds the camera.
@@ -190,7 +209,7 @@ impl Lines {
         }
     }
 
-    async fn drain(&mut self) {
+    pub(crate) async fn drain(&mut self) {
         self.watch(|_| None::<()>).await;
     }
 

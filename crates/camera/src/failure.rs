@@ -145,7 +145,9 @@ impl Failure {
             | Kind::Ended
             | Kind::Busy
             | Kind::NoCamera
-            | Kind::Unreachable => Retry::Soon,
+            | Kind::Unreachable
+            // Nothing is tried while the process is there, and without it all may be well.
+            | Kind::Unkillable => Retry::Soon,
             _ => Retry::Later,
         }
     }
@@ -227,7 +229,10 @@ impl Failure {
                 "The camera program ended.",
                 "카메라 프로그램이 종료되었습니다.",
             ),
-            Kind::Unkillable => ("The camera program hangs.", "카메라 프로그램이 멈췄습니다."),
+            Kind::Unkillable => (
+                "The camera program hangs; this machine must be restarted.",
+                "카메라 프로그램이 멈춰서 기기를 다시 시작해야 합니다.",
+            ),
         };
         match language {
             Language::English => english,
@@ -244,9 +249,11 @@ impl Failure {
             }
             Kind::ProgramUnusable => "check that `program` names an executable file",
             Kind::NoCamera => {
-                "check the ribbon cable at both ends with the power off, and `camera_auto_detect=1`"
+                "check the USB cable, or the ribbon cable at both ends with the power off, and `camera_auto_detect=1`"
             }
-            Kind::NoSuchCamera => "run `rpicam-vid --list-cameras` and set the index in `source`",
+            Kind::NoSuchCamera => {
+                "check its cable with the power off, or run `rpicam-vid --list-cameras` and set the id in brackets in `source`"
+            }
             Kind::NotSupported => "use a USB camera or another source",
             Kind::Busy => "stop the other program: `fuser -v /dev/media* /dev/video*` names it",
             Kind::NoMemory => "choose a smaller size, or raise the CMA memory, or reboot",
@@ -263,9 +270,14 @@ impl Failure {
             Kind::Unreadable => "check the path and its permissions",
             Kind::Unreachable => "check the camera's address, power and network",
             Kind::LoginRefused => "check name and password in `source`",
-            Kind::NoVideo => "set `source` to the address of its MJPEG stream, as its manual says",
+            Kind::NoVideo => {
+                "set `source` to what gives pictures: the address of its MJPEG stream, as its manual says, or the right \
+                 device (`v4l2-ctl --list-devices`)"
+            }
             Kind::Ended => "look at the camera program's own words",
-            Kind::Unkillable => "reboot: the kernel holds the camera",
+            Kind::Unkillable => {
+                "reboot: the kernel holds the camera program, and only its end frees the camera"
+            }
         }
     }
 
@@ -434,6 +446,7 @@ mod tests {
             Kind::LoginRefused,
             Kind::NoVideo,
             Kind::Ended,
+            Kind::Unkillable,
         ];
         for kind in lines.chain(others) {
             let failure = Failure::new(kind, "");

@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, io, path::PathBuf, process::Stdio};
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::{
-    Failure, Kind, Run, Settings, Sink, Source,
+    Failure, Kind, Memory, Run, Settings, Sink, Source,
     chain::Chain,
     child::Child,
-    file, program,
-    rpicam::{self, Output},
+    file,
+    listing::Starting,
+    program,
+    rpicam::{self, Output, Which},
 };
 
 fn find_ffmpeg() -> Result<PathBuf, Failure> {
@@ -63,7 +66,8 @@ impl H264ToMjpeg {
         loop {
             let program = rpicam::find(&self.settings)?;
             let ffmpeg = find_ffmpeg()?;
-            let args = rpicam::arguments(&self.settings, None, Output::H264, &self.unknown);
+            let args = rpicam::arguments(&self.settings, Which::FIRST, Output::H264, &self.unknown);
+            let mut sink = Starting::new(sink).await;
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let framerate = self.settings.framerate;
@@ -78,10 +82,13 @@ impl H264ToMjpeg {
             let (mut chain, started) =
                 Chain::with_converter(camera, |stdin| Child::spawn(&ffmpeg, &convert, stdin));
             if let Err(error) = started {
-                chain.stop().await;
+                chain.stop(&mut sink).await;
                 return Err(Failure::spawn("ffmpeg", &error));
             }
-            match chain.run(sink, self.settings.max_frame_bytes, stop).await {
+            match chain
+                .run(&mut sink, self.settings.max_frame_bytes, stop)
+                .await
+            {
                 Err(failure)
                     if !stop.is_cancelled()
                         && rpicam::forget_option(&failure, &mut self.unknown) => {}
@@ -101,45 +108,114 @@ impl Source for H264ToMjpeg {
     }
 }
 
-/// A USB camera that gives JPEG itself; the pictures pass through untouched.
+/// A USB camera. Most give JPEG themselves, which passes through untouched; what the others give is converted.
 #[derive(Debug)]
 pub(crate) struct Usb {
     device: PathBuf,
     settings: Settings,
+    memory: Memory,
 }
 
 impl Usb {
-    pub(crate) fn new(device: PathBuf, settings: Settings) -> Self {
-        Self { device, settings }
+    pub(crate) fn new(device: PathBuf, settings: Settings, memory: Memory) -> Self {
+        Self {
+            device,
+            settings,
+            memory,
+        }
+    }
+
+    async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
+        loop {
+            let is_raw = self.memory.learnt().raw_device.as_ref() == Some(&self.device);
+            let args = self.arguments(is_raw);
+            let result = Chain::new(spawn(&args)?)
+                .run(sink, self.settings.max_frame_bytes, stop)
+                .await;
+            match result.map_err(of_device) {
+                Err(failure) if !is_raw && !stop.is_cancelled() && has_no_jpeg(&failure) => {
+                    info!(
+                        device = %self.device.display(),
+                        "this camera gives no JPEG: its pictures are converted"
+                    );
+                    let device = self.device.clone();
+                    self.memory.learn(|learnt| learnt.raw_device = Some(device));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn arguments(&self, is_raw: bool) -> Vec<String> {
+        let Settings {
+            width_px,
+            height_px,
+            framerate,
+            quality,
+            ..
+        } = self.settings;
+        let (format, output) = if is_raw {
+            ("", to_mjpeg(quality))
+        } else {
+            let copy = words("-c:v copy -flush_packets 1 -f mjpeg pipe:1");
+            ("-input_format mjpeg", copy)
+        };
+        [
+            words(QUIET),
+            words(&format!(
+                "-f v4l2 {format} -video_size {width_px}x{height_px} -framerate {framerate}"
+            )),
+            vec!["-i".to_owned(), self.device.to_string_lossy().into_owned()],
+            words("-an"),
+            output,
+        ]
+        .concat()
     }
 }
 
 impl Source for Usb {
     fn run<'a>(&'a mut self, sink: &'a mut dyn Sink, stop: &'a CancellationToken) -> Run<'a> {
-        Box::pin(async move {
-            let Settings {
-                width_px,
-                height_px,
-                framerate,
-                max_frame_bytes,
-                ..
-            } = self.settings;
-            let args = [
-                words(QUIET),
-                words(&format!("-f v4l2 -input_format mjpeg -video_size {width_px}x{height_px} -framerate {framerate}")),
-                vec!["-i".to_owned(), self.device.to_string_lossy().into_owned()],
-                words("-an -c:v copy -flush_packets 1 -f mjpeg pipe:1"),
-            ]
-            .concat();
-            Chain::new(spawn(&args)?)
-                .run(sink, max_frame_bytes, stop)
-                .await
-        })
+        Box::pin(Self::run(self, sink, stop))
     }
 
     fn set(&mut self, settings: &Settings) {
         self.settings = settings.clone();
     }
+}
+
+/// What ffmpeg says when a device refuses every format it was asked for.
+const NO_FORMAT: &str = "Cannot find a proper format";
+
+fn has_no_jpeg(failure: &Failure) -> bool {
+    failure.words.iter().any(|line| line.contains(NO_FORMAT))
+}
+
+/// ffmpeg ends with a general line; the one that says what is wrong with a device stands before it.
+fn of_device(mut failure: Failure) -> Failure {
+    let kind_of = |line: &str| {
+        if line.contains("Cannot open video device") && line.contains("No such file or directory") {
+            Some(Kind::NoCamera)
+        } else if line.contains("Not a video capture device")
+            || line.contains("does not support the streaming I/O method")
+            || line.contains(NO_FORMAT)
+        {
+            Some(Kind::NoVideo)
+        } else {
+            None
+        }
+    };
+    let told = failure
+        .words
+        .iter()
+        .rev()
+        .find_map(|line| Some((kind_of(line)?, line)));
+    if let Some((kind, line)) = told {
+        failure.kind = kind;
+        // `[video4linux2,v4l2 @ 0x5605e84a2840] ` is of no use to anybody.
+        let line = line.rsplit_once("] ").map_or(&**line, |(_, line)| line);
+        failure.detail = format!("ffmpeg: {line}");
+    }
+    failure
 }
 
 /// A video file at its own rate, again and again.
@@ -218,6 +294,37 @@ mod tests {
         assert_eq!(
             [100, 85, 50, 1, 0].map(q_scale),
             ["2", "6", "16", "31", "31"]
+        );
+    }
+
+    #[test]
+    fn the_telling_line_of_a_device_decides() {
+        let check = |lines: &[&str], kind, detail: &str| {
+            let mut failure = Failure::new(Kind::Ended, "ffmpeg: the last line");
+            failure.words = lines.iter().map(|line| (*line).to_owned()).collect();
+            let failure = of_device(failure);
+            assert_eq!((failure.kind, failure.detail.as_str()), (kind, detail));
+        };
+        check(
+            &[
+                "[video4linux2,v4l2 @ 0x5593a4884a00] Not a video capture device.",
+                "/dev/video9: No such device",
+            ],
+            Kind::NoVideo,
+            "ffmpeg: Not a video capture device.",
+        );
+        check(
+            &[
+                "[video4linux2,v4l2 @ 0x55dc] Cannot open video device /dev/video9: No such file or directory",
+                "/dev/video9: No such file or directory",
+            ],
+            Kind::NoCamera,
+            "ffmpeg: Cannot open video device /dev/video9: No such file or directory",
+        );
+        check(
+            &["/dev/video9: Device or resource busy"],
+            Kind::Ended,
+            "ffmpeg: the last line",
         );
     }
 }

@@ -1,14 +1,20 @@
 //! The camera on the board, through rpicam-vid (libcamera-vid before 2023).
 
-use std::{collections::BTreeSet, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use control::{Shape, Value};
-use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
-    Failure, Kind, Run, Settings, Sink, Source, chain::Chain, child::Child, failure::kind_of,
+    BoardCamera, Failure, Kind, Memory, Run, Settings, Sink, Source, SourceSpec,
+    chain::Chain,
+    child::Child,
+    listing::{self, Listed, Listing, Starting},
     program,
 };
 
@@ -21,17 +27,17 @@ const DISPENSABLE: [&str; 4] = ["--flush", "--inline", "--quality", "--libav-for
 /// MJPEG straight from rpicam-vid.
 #[derive(Debug)]
 pub(crate) struct Rpicam {
-    index: Option<u8>,
     settings: Settings,
+    memory: Memory,
     /// Options that this machine's program does not know.
     unknown: BTreeSet<&'static str>,
 }
 
 impl Rpicam {
-    pub(crate) fn new(index: Option<u8>, settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, memory: Memory) -> Self {
         Self {
-            index,
             settings,
+            memory,
             unknown: BTreeSet::new(),
         }
     }
@@ -39,17 +45,125 @@ impl Rpicam {
     async fn run(&mut self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
         loop {
             let program = find(&self.settings)?;
-            let args = arguments(&self.settings, self.index, Output::Mjpeg, &self.unknown);
+            let index = self.index(&program, sink, stop).await?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let which = Which {
+                index,
+                sensor: sensor(&self.memory),
+            };
+            let args = arguments(&self.settings, which, Output::Mjpeg, &self.unknown);
+            let mut sink = Starting::new(sink).await;
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let result = Chain::new(camera)
-                .run(sink, self.settings.max_frame_bytes, stop)
+                .run(&mut sink, self.settings.max_frame_bytes, stop)
                 .await;
             match result {
                 Err(failure)
                     if !stop.is_cancelled() && forget_option(&failure, &mut self.unknown) => {}
                 other => return other,
             }
+        }
+    }
+
+    /// Where this camera is now in the list of cameras; none for whichever is the first.
+    async fn index(
+        &self,
+        program: &Path,
+        sink: &mut dyn Sink,
+        stop: &CancellationToken,
+    ) -> Result<Option<u8>, Failure> {
+        let wanted = match &self.settings.spec {
+            SourceSpec::RpicamById { id } => Wanted::Id(id.clone()),
+            SourceSpec::Rpicam { index: Some(place) } => match self.memory.learnt().board {
+                Some(known) if known.place == Some(*place) => Wanted::Remembered(*place, known.id),
+                _ => Wanted::Place(*place),
+            },
+            _ => return Ok(None),
+        };
+        let listing = listing::ask(program, sink, stop).await?;
+        if stop.is_cancelled() {
+            return Ok(None);
+        }
+        let camera = wanted.among(&listing)?;
+        if let (Wanted::Place(place), None) = (&wanted, camera) {
+            warn!(
+                place,
+                "the camera program lists no cameras: trying this place, without knowing which camera is there"
+            );
+            return Ok(Some(*place));
+        }
+        let Some(camera) = camera else {
+            return Ok(None);
+        };
+        if let Wanted::Place(place) = wanted {
+            info!(
+                place,
+                id = camera.id,
+                "this camera is remembered by its id, since places move"
+            );
+        }
+        self.memory.learn(|learnt| {
+            learnt.board = Some(BoardCamera {
+                place: wanted.place(),
+                id: camera.id.clone(),
+                sensor: camera.sensor,
+            });
+        });
+        Ok(Some(camera.index))
+    }
+}
+
+/// Which camera of the list is meant.
+#[derive(Debug)]
+enum Wanted {
+    /// The one with this id.
+    Id(String),
+    /// The one that was at this place when it was first looked at.
+    Remembered(u8, String),
+    /// The one that is at this place now.
+    Place(u8),
+}
+
+impl Wanted {
+    fn place(&self) -> Option<u8> {
+        match self {
+            Self::Id(_) => None,
+            Self::Remembered(place, _) | Self::Place(place) => Some(*place),
+        }
+    }
+
+    /// `None` if there is no list to look it up in and the place may do.
+    fn among<'a>(&self, listing: &'a Listing) -> Result<Option<&'a Listed>, Failure> {
+        let found = listing.cameras.iter().find(|camera| match self {
+            Self::Id(id) | Self::Remembered(_, id) => camera.id == *id,
+            Self::Place(place) => camera.index == *place,
+        });
+        if found.is_some() {
+            return Ok(found);
+        }
+        let missing = match self {
+            Self::Id(id) => id.clone(),
+            Self::Remembered(place, id) => {
+                format!("{id}, which was at place {place} when the server started,")
+            }
+            Self::Place(place) => format!("place {place}"),
+        };
+        if !listing.cameras.is_empty() {
+            return Err(Failure::new(
+                Kind::NoSuchCamera,
+                format!("{missing} is not there; there are: {}", listing.ids()),
+            ));
+        }
+        match (&listing.complaint, self) {
+            (Some(complaint), _) => Err(complaint.clone()),
+            (None, Self::Place(_)) => Ok(None),
+            (None, _) => Err(Failure::new(
+                Kind::Driver,
+                format!("{missing} cannot be looked up: the camera program lists no cameras"),
+            )),
         }
     }
 }
@@ -108,7 +222,7 @@ pub(crate) enum Output {
 /// The argument vector. Flags stand before an option with a value: the word behind a flag is taken as its value.
 pub(crate) fn arguments(
     settings: &Settings,
-    index: Option<u8>,
+    which: Which,
     output: Output,
     unknown: &BTreeSet<&'static str>,
 ) -> Vec<String> {
@@ -138,14 +252,40 @@ pub(crate) fn arguments(
     if output == Output::Mjpeg {
         add("--quality", Some(settings.quality.to_string()));
     }
-    if let Some(index) = index {
+    if let Some(index) = which.index {
         add("--camera", Some(index.to_string()));
     }
-    for (option, value) in controls(settings, control::DEFAULT_SENSOR) {
+    for (option, value) in controls(settings, which.sensor) {
         add(option, Some(value));
     }
     add("-o", Some("-".to_owned()));
     args
+}
+
+/// Which camera, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Which {
+    /// Its place in the list now; none for whichever is the first.
+    pub(crate) index: Option<u8>,
+    /// Its sensor's shape.
+    pub(crate) sensor: Shape,
+}
+
+impl Which {
+    /// The first one, of which nothing is known.
+    pub(crate) const FIRST: Self = Self {
+        index: None,
+        sensor: control::DEFAULT_SENSOR,
+    };
+}
+
+/// The sensor's shape, if the list of cameras was ever needed and told it.
+fn sensor(memory: &Memory) -> Shape {
+    let known = memory.learnt().board.and_then(|board| board.sensor);
+    known.map_or(control::DEFAULT_SENSOR, |size| Shape {
+        width: size.width_px,
+        height: size.height_px,
+    })
 }
 
 /// What was set, as options. A value stands behind every one of them: a flag would take the next word for its own.
@@ -206,45 +346,22 @@ fn word(value: Value) -> String {
 
 /// Whether there may be a camera: the program is there, and does not say that it sees none. One that does not answer,
 /// or not in known words, may still work.
-pub(crate) async fn may_see_a_camera(settings: &Settings) -> bool {
-    /// More than any list; a program that takes no notice of the option could write for ever.
-    const ANSWER_BYTES: u64 = 64 * 1024;
+pub(crate) async fn may_see_a_camera(
+    settings: &Settings,
+    sink: &mut dyn Sink,
+    stop: &CancellationToken,
+) -> bool {
     let Ok(program) = find(settings) else {
         return false;
     };
-    let mut command = Command::new(&program);
-    command
-        .arg("--list-cameras")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .env("LC_ALL", "C")
-        .kill_on_drop(true);
-    let Ok(mut child) = command.spawn() else {
+    let Ok(listing) = listing::ask(&program, sink, stop).await else {
         return false;
     };
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return false;
-    };
-    let (mut list, mut words) = (Vec::new(), Vec::new());
-    let (mut stdout, mut stderr) = (stdout.take(ANSWER_BYTES), stderr.take(ANSWER_BYTES));
-    let answer = async {
-        tokio::join!(
-            stdout.read_to_end(&mut list),
-            stderr.read_to_end(&mut words)
+    let says_none = listing.complaint.is_some_and(|complaint| {
+        matches!(
+            complaint.kind,
+            Kind::NoCamera | Kind::NotSupported | Kind::LegacyStack
         )
-    };
-    let _ = timeout(Duration::from_secs(5), answer).await;
-    // It has the camera until it is gone.
-    let _ = child.start_kill();
-    let _ = timeout(Duration::from_secs(1), child.wait()).await;
-    let text = [list, words].concat();
-    let says_none = String::from_utf8_lossy(&text).lines().any(|line| {
-        line.contains("No cameras available")
-            || matches!(
-                kind_of(line),
-                Some(Kind::NoCamera | Kind::NotSupported | Kind::LegacyStack)
-            )
     });
     !says_none
 }
@@ -252,7 +369,6 @@ pub(crate) async fn may_see_a_camera(settings: &Settings) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SourceSpec;
     use control::{Class, ControlSet};
 
     fn settings() -> Settings {
@@ -277,7 +393,7 @@ mod tests {
                 .unwrap();
             let args = arguments(
                 &settings().with(&set),
-                None,
+                Which::FIRST,
                 Output::Mjpeg,
                 &BTreeSet::new(),
             )
@@ -321,12 +437,16 @@ mod tests {
     #[test]
     fn arguments_are_a_fixed_vector() {
         let none = BTreeSet::new();
+        let second = Which {
+            index: Some(1),
+            ..Which::FIRST
+        };
         assert_eq!(
-            arguments(&settings(), None, Output::Mjpeg, &none).join(" "),
+            arguments(&settings(), Which::FIRST, Output::Mjpeg, &none).join(" "),
             "-t 0 -n --flush --codec mjpeg --inline --width 640 --height 480 --framerate 20 --quality 85 -o -"
         );
         assert_eq!(
-            arguments(&settings(), Some(1), Output::H264, &none).join(" "),
+            arguments(&settings(), second, Output::H264, &none).join(" "),
             "-t 0 -n --flush --codec h264 --libav-format h264 --inline --width 640 --height 480 --framerate 20 --camera 1 -o -"
         );
     }
@@ -337,7 +457,8 @@ mod tests {
         let failure = Failure::new(Kind::BadOption, "rpicam-vid: unrecognised option '--flush'");
         assert!(forget_option(&failure, &mut unknown));
         assert!(
-            !arguments(&settings(), None, Output::Mjpeg, &unknown).contains(&"--flush".to_owned())
+            !arguments(&settings(), Which::FIRST, Output::Mjpeg, &unknown)
+                .contains(&"--flush".to_owned())
         );
         assert!(
             !forget_option(&failure, &mut unknown),
@@ -345,5 +466,54 @@ mod tests {
         );
         let needed = Failure::new(Kind::BadOption, "rpicam-vid: unrecognised option '--width'");
         assert!(!forget_option(&needed, &mut unknown));
+    }
+
+    #[test]
+    fn an_id_is_looked_up_and_a_place_only_where_nothing_is_known() {
+        let camera = |index, id: &str| Listed {
+            index,
+            id: id.to_owned(),
+            sensor: None,
+        };
+        let both = Listing {
+            cameras: vec![camera(0, "/a"), camera(1, "/b")],
+            complaint: None,
+        };
+        let one = Listing {
+            cameras: vec![camera(0, "/b")],
+            complaint: None,
+        };
+        let silent = Listing {
+            cameras: Vec::new(),
+            complaint: None,
+        };
+        let index = |wanted: &Wanted, listing: &Listing| {
+            let found = wanted.among(listing);
+            found.map(|camera| camera.map(|c| c.index))
+        };
+        let id = Wanted::Id("/b".to_owned());
+        assert_eq!(index(&id, &both), Ok(Some(1)));
+        assert_eq!(index(&id, &one), Ok(Some(0)), "places move");
+        assert_eq!(index(&Wanted::Place(0), &one), Ok(Some(0)));
+        assert_eq!(index(&Wanted::Place(1), &silent), Ok(None));
+        for (wanted, listing, kind, words) in [
+            (
+                Wanted::Remembered(0, "/a".to_owned()),
+                &one,
+                Kind::NoSuchCamera,
+                "there are: /b",
+            ),
+            (
+                Wanted::Place(1),
+                &one,
+                Kind::NoSuchCamera,
+                "place 1 is not there",
+            ),
+            (id, &silent, Kind::Driver, "/b cannot be looked up"),
+        ] {
+            let failure = wanted.among(listing).unwrap_err();
+            assert_eq!(failure.kind, kind);
+            assert!(failure.detail.contains(words), "{}", failure.detail);
+        }
     }
 }

@@ -6,7 +6,7 @@ use control::{Class, ControlSet};
 use media::jpeg::Dropped;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam};
+use crate::{Failure, Memory, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam};
 
 /// Takes what a source gives. Every call returns at once.
 pub trait Sink: Send {
@@ -94,7 +94,10 @@ impl SourceSpec {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Auto | Self::Rpicam { .. } | Self::RpicamThroughFfmpeg => Class::Board,
+            Self::Auto
+            | Self::Rpicam { .. }
+            | Self::RpicamById { .. }
+            | Self::RpicamThroughFfmpeg => Class::Board,
             Self::V4l2 { .. } => Class::Usb,
             Self::Test => Class::Drawn,
             Self::Http(_) | Self::File { .. } => Class::Fixed,
@@ -102,15 +105,17 @@ impl SourceSpec {
     }
 }
 
-/// Makes the source that `settings` ask for. Starts nothing.
+/// Makes the source that `settings` ask for. Starts nothing. What it learns about the camera goes into `memory`.
 #[must_use]
-pub fn open(settings: &Settings) -> Box<dyn Source> {
-    let settings = settings.clone();
+pub fn open(settings: &Settings, memory: &Memory) -> Box<dyn Source> {
+    let (settings, memory) = (settings.clone(), memory.clone());
     match &settings.spec {
-        SourceSpec::Auto => Box::new(auto::Auto::new(settings)),
-        SourceSpec::Rpicam { index } => Box::new(rpicam::Rpicam::new(*index, settings)),
+        SourceSpec::Auto => Box::new(auto::Auto::new(settings, memory)),
+        SourceSpec::Rpicam { .. } | SourceSpec::RpicamById { .. } => {
+            Box::new(rpicam::Rpicam::new(settings, memory))
+        }
         SourceSpec::RpicamThroughFfmpeg => Box::new(ffmpeg::H264ToMjpeg::new(settings)),
-        SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings)),
+        SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings, memory)),
         SourceSpec::Http(address) => Box::new(http::Http::new(address.clone(), settings)),
         SourceSpec::File { path } => file::open(path.clone(), settings),
         SourceSpec::Test => Box::new(pattern::open(&settings, None)),

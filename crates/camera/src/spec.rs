@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use crate::HttpAddress;
+use crate::{HttpAddress, listing};
 
 /// What a camera's pictures come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,11 @@ pub enum SourceSpec {
     Rpicam {
         /// `None` is the first one.
         index: Option<u8>,
+    },
+    /// The same, by the id that `--list-cameras` shows in brackets: places move when a camera is not found.
+    RpicamById {
+        /// Its path in the device tree.
+        id: String,
     },
     /// The same, taken as H.264 and turned into JPEG by ffmpeg.
     RpicamThroughFfmpeg,
@@ -37,7 +42,7 @@ pub enum SourceSpec {
 pub enum InvalidSource {
     /// Not one of the known words.
     #[error(
-        "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `ffmpeg`, `v4l2:/dev/videoN`, `http://…`, \
+        "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `rpicam:ID`, `ffmpeg`, `v4l2:/dev/videoN`, `http://…`, \
          `file:PATH` or `test`"
     )]
     Unknown(String),
@@ -55,7 +60,10 @@ pub enum InvalidSource {
     #[error("`{0}` is no video device: expected a path like `/dev/video0` or `/dev/v4l/by-id/…`")]
     Device(String),
     /// Not a number.
-    #[error("`{0}` is no camera index: expected `rpicam:0` to `rpicam:9`")]
+    #[error(
+        "`{0}` is no camera index: expected `rpicam:0` to `rpicam:9`, or the id that `rpicam-vid --list-cameras` shows \
+         in brackets, such as `rpicam:/base/soc/i2c0mux/i2c@1/imx708@1a`"
+    )]
     Index(String),
     /// Nothing behind `file:`.
     #[error("`file:` needs a path behind it")]
@@ -74,9 +82,12 @@ impl FromStr for SourceSpec {
             ("test", None) => Ok(Self::Test),
             ("ffmpeg", None) => Ok(Self::RpicamThroughFfmpeg),
             ("rpicam", None) => Ok(Self::Rpicam { index: None }),
+            ("rpicam", Some(id)) if listing::is_id(id) => {
+                Ok(Self::RpicamById { id: id.to_owned() })
+            }
             ("rpicam", Some(index)) => match index.parse() {
                 Ok(index @ 0..=9) => Ok(Self::Rpicam { index: Some(index) }),
-                _ => Err(InvalidSource::Index(index.to_owned())),
+                _ => Err(InvalidSource::Index(index.chars().take(80).collect())),
             },
             ("file", None | Some("")) => Err(InvalidSource::NoPath),
             ("file", Some(path)) => {
@@ -113,6 +124,7 @@ impl fmt::Display for SourceSpec {
             Self::Auto => f.write_str("auto"),
             Self::Rpicam { index: None } => f.write_str("rpicam"),
             Self::Rpicam { index: Some(index) } => write!(f, "rpicam:{index}"),
+            Self::RpicamById { id } => write!(f, "rpicam:{id}"),
             Self::RpicamThroughFfmpeg => f.write_str("ffmpeg"),
             Self::V4l2 { device } => write!(f, "v4l2:{}", device.display()),
             Self::Http(address) => address.fmt(f),
@@ -134,6 +146,7 @@ mod tests {
             "ffmpeg",
             "rpicam",
             "rpicam:1",
+            "rpicam:/base/soc/i2c0mux/i2c@1/imx708@1a",
             "v4l2:/dev/video0",
             "file:clips/a.mjpeg",
         ] {
@@ -155,6 +168,8 @@ mod tests {
             ("command:rm", "unknown source `command`"),
             ("file:", "needs a path"),
             ("rpicam:x", "no camera index"),
+            ("rpicam:/", "no camera index"),
+            ("rpicam:/base a", "no camera index"),
             ("v4l2:/etc/passwd", "no video device"),
             ("v4l2:/dev/video0/../sda", "no video device"),
         ] {

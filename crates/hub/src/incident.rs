@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, time::SystemTime};
 
+use crate::BoardHealth;
+
 /// Incidents kept for each camera; older ones are forgotten.
 const KEPT: usize = 200;
 /// Steps kept for each incident. A camera that stays dead is tried for days, always in the same way.
@@ -33,6 +35,8 @@ pub struct Incident {
     pub ended: Option<SystemTime>,
     /// The newest known cause.
     pub cause: Cause,
+    /// How the board was when it began, where that is known.
+    pub board: Option<BoardHealth>,
     /// How often the camera was started again.
     pub restarts: u32,
     /// What was done, in order.
@@ -62,11 +66,11 @@ impl Incidents {
             .filter(|incident| incident.ended.is_none())
     }
 
-    /// Opens an incident, or tells the open one its newest cause.
-    pub(crate) fn begin(&mut self, began: SystemTime, cause: Cause) {
+    /// Opens an incident and returns its id, or tells the open one its newest cause.
+    pub(crate) fn begin(&mut self, began: SystemTime, cause: Cause) -> Option<u64> {
         if let Some(open) = self.open() {
             open.cause = cause;
-            return;
+            return None;
         }
         if self.list.len() == KEPT {
             self.list.pop_front();
@@ -78,9 +82,25 @@ impl Incidents {
             began,
             ended: None,
             cause,
+            board: None,
             restarts: 0,
             steps: Vec::new(),
         });
+        Some(id)
+    }
+
+    /// The board answers a little later, when the incident may be over.
+    pub(crate) fn board(&mut self, id: u64, at: SystemTime, board: BoardHealth) {
+        let Some(incident) = self.list.iter_mut().rfind(|incident| incident.id == id) else {
+            return;
+        };
+        incident.board = Some(board);
+        if let Some(hint) = board.hint()
+            && incident.steps.len() < STEPS
+        {
+            let what = hint.to_owned();
+            incident.steps.push(Step { at, what });
+        }
     }
 
     pub(crate) fn step(&mut self, at: SystemTime, what: String) {

@@ -9,6 +9,7 @@
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 
+mod board;
 mod controls;
 mod demand;
 mod directory;
@@ -17,6 +18,7 @@ mod restart;
 mod status;
 mod stream;
 
+pub use board::{BoardHealth, Limit, Throttled};
 pub use controls::{Controls, Progress};
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};

@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::{
-    CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident, RestartWatch, Status,
-    Why, controls::Desk, incident::Incidents,
+    BoardHealth, CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident,
+    RestartWatch, Status, Why, controls::Desk, incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -380,9 +380,18 @@ impl Publisher {
     }
 
     /// Pictures are wanted and do not come. Opens an incident, or tells the open one its newest cause.
-    pub fn begin_incident(&self, began: SystemTime, cause: Cause) {
-        self.stream.lock_incidents().begin(began, cause);
+    /// Returns the id of a new one.
+    pub fn begin_incident(&self, began: SystemTime, cause: Cause) -> Option<u64> {
+        let new = self.stream.lock_incidents().begin(began, cause);
         self.stream.incident_changes.send_modify(|n| *n += 1);
+        new
+    }
+
+    /// Notes how the board was when an incident began.
+    pub fn note_board(&self, incident: u64, board: BoardHealth) {
+        self.stream
+            .lock_incidents()
+            .board(incident, SystemTime::now(), board);
     }
 
     /// Notes what is done about the open incident.

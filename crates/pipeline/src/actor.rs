@@ -10,8 +10,8 @@ use std::{
 };
 
 use ::control::ControlSet;
-use camera::{Blame, Failure, Kind, Language, Source};
-use hub::{About, CameraState, Cause, Controls, DemandWatch, Publisher, RestartWatch, Stream, Why};
+use camera::{Blame, Failure, Kind, Language, Memory, Source};
+use hub::{About, CameraState, Controls, DemandWatch, Publisher, RestartWatch, Stream};
 use serde_json::Value as Json;
 use tokio::{
     sync::watch,
@@ -25,6 +25,8 @@ use crate::{
     backoff::Backoff,
     control::settled,
     feed::{Feed, Pulse},
+    healing::Healing,
+    incident::{self, why_of},
     placeholder::Placeholder,
 };
 
@@ -81,6 +83,7 @@ pub(crate) struct Actor {
     placeholder: Placeholder,
     language: Language,
     backoff: Backoff,
+    healing: Healing,
     /// Why it was told to end, once it was.
     why: Arc<OnceLock<&'static str>>,
 }
@@ -101,6 +104,7 @@ impl Actor {
         camera: Camera,
         stream: &Arc<Stream>,
         why: Arc<OnceLock<&'static str>>,
+        memory: &Memory,
     ) -> Self {
         let Camera {
             settings,
@@ -111,7 +115,8 @@ impl Actor {
         let publisher = stream.publisher();
         publisher.describe_controls(settings.spec.class(), settings.frame());
         Self {
-            source: camera::open(&settings),
+            source: camera::open(&settings, memory),
+            healing: Healing::new(&settings),
             publisher,
             demand: stream.demand_watch(),
             restart: stream.restart_watch(),
@@ -179,9 +184,11 @@ impl Actor {
         }
         let good = good.unwrap_or_default();
         let wait = self.backoff.after(failure.retry(), good);
+        if !good.is_zero() {
+            self.healing.tried(false);
+        }
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
-        self.publisher
-            .begin_incident(SystemTime::now(), cause_of(&failure));
+        incident::begin(&self.publisher, SystemTime::now(), &failure);
         self.publisher.note_step(format!(
             "started again after {} s: {failure}",
             wait.as_secs()
@@ -279,7 +286,7 @@ impl Actor {
         let mut changed = pin!(settled(controls, set));
         let mut stalled = None;
         let mut has_ended = false;
-        let outcome = loop {
+        let mut outcome = loop {
             tokio::select! {
                 biased;
                 result = &mut run => {
@@ -295,6 +302,12 @@ impl Actor {
                         let pulse = Pulse::lock(&pulse);
                         (pulse.newest.unwrap_or(pulse.started).elapsed(), pulse.newest.is_some(), pulse.trouble.clone())
                     };
+                    if let Some(failure) = trouble.as_ref().filter(|t| t.kind == Kind::Unkillable) {
+                        let since = publisher.stream().status().since;
+                        placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                        look.as_mut().reset(tokio::time::Instant::now() + LOOK);
+                        continue;
+                    }
                     let limit = if seen { times.no_frame(*framerate) } else { times.first_frame };
                     let late = if seen { times.late(*framerate) } else { starting_shown_after };
                     if age < late {
@@ -312,7 +325,7 @@ impl Actor {
                     if seen {
                         if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
                             warn!(cause = %cause, "no pictures: viewers are told so");
-                            publisher.begin_incident(since, cause_of(&cause));
+                            incident::begin(publisher, since, &cause);
                             publisher.note_step("waited for the camera to recover by itself");
                         }
                         publisher.set_status(CameraState::Stalled, Some(why_of(&cause)));
@@ -326,11 +339,30 @@ impl Actor {
         if !has_ended {
             // Whatever the source started has to be gone before anything else happens.
             stop.cancel();
-            if let Err(failure) = run.await {
+            let mut looks = interval(LOOK);
+            let result = loop {
+                tokio::select! {
+                    biased;
+                    result = &mut run => break result,
+                    _ = looks.tick() => {
+                        let held = Pulse::lock(&pulse).held().cloned();
+                        if let Some(failure) = held {
+                            let since = publisher.stream().status().since;
+                            placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                        }
+                    }
+                }
+            };
+            if let Err(failure) = result {
                 debug!(%failure, "the source ended with an error when it was stopped");
             }
         }
-        let first = Pulse::lock(&pulse).first;
+        let pulse = Pulse::lock(&pulse);
+        if let (Outcome::Failed(failure), Some(held)) = (&mut outcome, pulse.held()) {
+            // Whatever came first, this is what people have to know.
+            *failure = held.clone();
+        }
+        let first = pulse.first;
         (outcome, first.map(|first| first.elapsed()))
     }
 
@@ -352,30 +384,34 @@ impl Actor {
             language,
             controls,
             set,
+            healing,
             ..
         } = self;
         let mut changed = pin!(settled(controls, set));
         let mut retry = pin!(sleep(wait));
         let mut unwanted = pin!(demand.unwanted_for(times.linger));
         let mut looks = interval(LOOK);
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return Some(Outcome::Shutdown),
-                () = &mut unwanted => return Some(Outcome::Unwanted),
-                () = restart.asked() => return Some(Outcome::Restart),
-                () = &mut retry => return None,
-                () = &mut changed => return None,
-                _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
+        let is_early = {
+            let mut healed = pin!(healing.changed());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return Some(Outcome::Shutdown),
+                    () = &mut unwanted => return Some(Outcome::Unwanted),
+                    () = restart.asked() => return Some(Outcome::Restart),
+                    () = &mut retry => break false,
+                    () = &mut changed => break false,
+                    () = &mut healed => break true,
+                    _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
+                }
             }
+        };
+        healing.tried(is_early);
+        if is_early {
+            info!("something around the camera has changed: it is tried at once");
+            publisher.note_step("tried at once, because something around the camera has changed");
         }
-    }
-}
-
-fn why_of(failure: &Failure) -> Why {
-    Why {
-        code: failure.code(),
-        sentence: failure.sentence(Language::English),
+        None
     }
 }
 
@@ -383,15 +419,5 @@ fn starting(language: Language) -> &'static str {
     match language {
         Language::English => "The camera is starting.",
         Language::Korean => "카메라를 시작하고 있습니다.",
-    }
-}
-
-fn cause_of(failure: &Failure) -> Cause {
-    Cause {
-        code: failure.code(),
-        sentence: failure.sentence(Language::English),
-        advice: failure.advice(),
-        detail: failure.detail.clone(),
-        words: failure.words.clone(),
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use camera::Language;
+use camera::{Language, Memory};
 use hub::{About, CameraId, Hub, Stream};
 use tokio::{
     sync::watch,
@@ -56,6 +56,8 @@ struct Running {
     stream: Arc<Stream>,
     stop: CancellationToken,
     why: Arc<OnceLock<&'static str>>,
+    /// What was learnt about the camera; stays when it is started again or configured anew.
+    memory: Memory,
     then: Then,
 }
 
@@ -146,7 +148,7 @@ impl Cameras {
             } else {
                 let stream = Stream::new(camera.id.clone(), camera.about());
                 streams.push(stream.clone());
-                let running = self.start(camera, stream, Duration::ZERO);
+                let running = self.start(camera, stream, Memory::default(), Duration::ZERO);
                 self.running.push(running);
             }
         }
@@ -160,6 +162,7 @@ impl Cameras {
         let Running {
             camera,
             stream,
+            memory,
             then,
             ..
         } = self.running.swap_remove(place);
@@ -168,20 +171,26 @@ impl Cameras {
         }
         let next = match then {
             Then::Forget => return,
-            Then::Again => self.start(camera, stream, Duration::from_secs(1)),
+            Then::Again => self.start(camera, stream, memory, Duration::from_secs(1)),
             Then::Change(camera) => {
                 stream.publisher().set_about(camera.about());
-                self.start(*camera, stream, Duration::ZERO)
+                self.start(*camera, stream, memory, Duration::ZERO)
             }
         };
         self.running.push(next);
     }
 
-    fn start(&mut self, camera: Camera, stream: Arc<Stream>, after: Duration) -> Running {
+    fn start(
+        &mut self,
+        camera: Camera,
+        stream: Arc<Stream>,
+        memory: Memory,
+        after: Duration,
+    ) -> Running {
         let span = info_span!("camera", camera = %camera.id);
         let stop = CancellationToken::new();
         let why = Arc::new(OnceLock::new());
-        let actor = Actor::new(camera.clone(), &stream, why.clone());
+        let actor = Actor::new(camera.clone(), &stream, why.clone(), &memory);
         let for_actor = stop.clone();
         let life = async move {
             if !after.is_zero() {
@@ -196,6 +205,7 @@ impl Cameras {
             stream,
             stop,
             why,
+            memory,
             then: Then::Again,
         }
     }

@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use camera::{Failure, Sink};
+use camera::{Failure, Kind, Sink};
 use control::{Class, ControlSet};
 use hub::{CameraState, Publisher};
 use media::{Frame, Pts90k, jpeg::Dropped};
 use tracing::{info, warn};
+
+use crate::incident::{self, why_of};
 
 /// What the actor wants to know while the source runs.
 #[derive(Debug)]
@@ -54,6 +56,13 @@ impl Pulse {
             trouble: None,
             is_live: false,
         })
+    }
+
+    /// The program cannot be killed, and nothing can be done while it is there.
+    pub(crate) fn held(&self) -> Option<&Failure> {
+        self.trouble
+            .as_ref()
+            .filter(|trouble| trouble.kind == Kind::Unkillable)
     }
 
     pub(crate) fn lock(pulse: &Mutex<Self>) -> MutexGuard<'_, Self> {
@@ -161,6 +170,17 @@ impl Sink for Feed<'_> {
         // The same trouble comes in many words, about once a second.
         if pulse.trouble.as_ref().map(|known| known.kind) != Some(failure.kind) {
             warn!(%failure, advice = failure.advice(), "the camera is in trouble");
+        }
+        if failure.kind == Kind::Unkillable {
+            pulse.is_live = false;
+            // At once: the source itself does not return before the process is gone, which may be never.
+            incident::begin(self.publisher, SystemTime::now(), &failure);
+            self.publisher.note_step(format!(
+                "nothing new is started meanwhile: {}",
+                failure.detail
+            ));
+            self.publisher
+                .set_status(CameraState::Failed, Some(why_of(&failure)));
         }
         pulse.trouble = Some(failure);
     }

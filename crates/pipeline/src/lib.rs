@@ -7,6 +7,8 @@ mod backoff;
 mod cameras;
 mod control;
 mod feed;
+mod healing;
+mod incident;
 mod placeholder;
 
 pub use actor::Times;

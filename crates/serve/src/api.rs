@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    board::BoardView,
     live::{self, StreamOptions, Visit},
     page,
     problem::{Asked, Problem},
@@ -305,6 +306,8 @@ pub(crate) struct Health {
     /// Version of the server.
     #[schema(example = "0.1.0")]
     version: &'static str,
+    /// Power and temperature of the board; null where nothing is known.
+    board: Option<BoardView>,
 }
 
 /// Memory of the process in bytes.
@@ -339,6 +342,7 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
         timestamp: rfc3339(SystemTime::now()),
         started: rfc3339(app.started_at),
         version: env!("CARGO_PKG_VERSION"),
+        board: board::health().await.map(BoardView::from),
     })
 }
 

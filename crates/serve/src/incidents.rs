@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::rfc3339,
+    board::BoardView,
     problem::Problem,
     state::{App, Camera},
 };
@@ -36,6 +37,8 @@ pub(crate) struct IncidentView {
     detail: String,
     /// The last lines of its stderr, oldest first.
     words: Vec<String>,
+    /// How the board was when it began; null where nothing is known.
+    board: Option<BoardView>,
     /// How often the camera was started again.
     restarts: u32,
     /// What was done, in order.
@@ -59,6 +62,7 @@ impl IncidentView {
             began,
             ended,
             cause,
+            board,
             restarts,
             steps,
         } = incident;
@@ -72,6 +76,7 @@ impl IncidentView {
             advice: cause.advice,
             detail: cause.detail,
             words: cause.words,
+            board: board.map(BoardView::from),
             restarts,
             steps: steps
                 .into_iter()

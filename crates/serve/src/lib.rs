@@ -8,6 +8,7 @@
 mod admin;
 mod api;
 mod base_path;
+mod board;
 mod body;
 mod cameras_admin;
 mod config;

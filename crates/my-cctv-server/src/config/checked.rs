@@ -303,7 +303,9 @@ fn one_source_each(cameras: &[Camera]) -> Result<(), CameraError> {
             SourceSpec::Auto
             | SourceSpec::RpicamThroughFfmpeg
             | SourceSpec::Rpicam { index: None } => "rpicam:0".to_owned(),
-            spec @ (SourceSpec::Rpicam { .. } | SourceSpec::V4l2 { .. }) => spec.to_string(),
+            spec @ (SourceSpec::Rpicam { .. }
+            | SourceSpec::RpicamById { .. }
+            | SourceSpec::V4l2 { .. }) => spec.to_string(),
             SourceSpec::Http(_) | SourceSpec::File { .. } | SourceSpec::Test => continue,
         };
         // A program of one's own may well be another camera.

@@ -100,6 +100,7 @@ fn check_source(text: &str) -> Result<(), String> {
         SourceSpec::File { .. } => Err("only the configuration file can name a file".to_owned()),
         SourceSpec::Auto
         | SourceSpec::Rpicam { .. }
+        | SourceSpec::RpicamById { .. }
         | SourceSpec::RpicamThroughFfmpeg
         | SourceSpec::V4l2 { .. }
         | SourceSpec::Http(_)

@@ -6,6 +6,7 @@
 
 mod admin;
 mod api;
+mod board;
 mod changes;
 mod cli;
 mod clients;
@@ -13,6 +14,7 @@ mod control;
 mod demand;
 mod faults;
 mod harness;
+mod healing;
 mod hostile;
 mod load;
 mod network;
@@ -23,3 +25,5 @@ mod snapshot;
 mod socket;
 mod sources;
 mod stream;
+mod unkillable;
+mod usb;

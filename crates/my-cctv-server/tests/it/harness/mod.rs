@@ -10,6 +10,7 @@ mod watcher;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -67,6 +68,12 @@ pub(crate) fn tool(name: &str, package: &str) -> PathBuf {
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
         .unwrap_or_else(|| panic!("{name} is missing: install the Debian package {package}"))
+}
+
+/// Writes a program of a few lines.
+pub(crate) fn script(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Whether a process runs; one that only waits to be reaped does not.

@@ -516,25 +516,25 @@ fn a_restart_ends_a_wait_and_a_run_and_viewers_stay() {
     // After this failure, half a minute would be waited for: longer than this test has patience.
     add(
         &server,
-        json!({"id": "usb", "source": "v4l2:/dev/video-none"}),
+        json!({"id": "words", "source": server.url("/health")}),
     );
-    let usb = Watcher::of(server.stream(&of("usb/stream")));
+    let words = Watcher::of(server.stream(&of("words/stream")));
     let failed = |starts: u64| {
         eventually("the failure", || {
-            let camera = server.json(&of("usb"));
+            let camera = server.json(&of("words"));
             (camera["state"] == "failed" && camera["starts"] == starts).then_some(())
         });
     };
     for starts in 1..=3 {
         failed(starts);
-        restart("usb");
+        restart("words");
     }
     failed(4);
     for line in server.log.all("the camera failed") {
         assert_eq!(line.fields["retry_in_s"], 30, "{}", line.raw);
     }
-    assert!(usb.is_watching());
-    drop((door, usb));
+    assert!(words.is_watching());
+    drop((door, words));
     server.stop();
 }
 

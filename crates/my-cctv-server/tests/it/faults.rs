@@ -283,7 +283,11 @@ fn one_camera_in_trouble_does_not_trouble_the_other() {
     assert_eq!(main.until("", |seen| Some(seen.placeholders())), 0);
     let cameras = server.json("/api/v1/cameras")["cameras"].clone();
     assert_eq!(cameras[0]["state"], "live");
-    assert_ne!(cameras[1]["state"], "live");
     assert_eq!(cameras[0]["dropped_pictures"], 0);
+    // It is tried again and again, and each time gives a few pictures first.
+    eventually("trouble", || {
+        let yard = server.json("/api/v1/cameras/yard");
+        (yard["state"] != "live").then_some(())
+    });
     server.stop();
 }

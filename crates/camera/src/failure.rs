@@ -257,6 +257,12 @@ impl Failure {
         if let Some((kind, line)) = known {
             return Self::new(kind, format!("{program}: {}", tidy(line))).with_words(lines);
         }
+        // As a shell reports it, for a wrapper whose program cannot be run, or is not there.
+        let unusable = match status.and_then(|s| s.code()) {
+            Some(126) => Some(Kind::ProgramUnusable),
+            Some(127) => Some(Kind::ProgramMissing),
+            _ => None,
+        };
         let end = match status.map(|s| (s.code(), s.signal())) {
             Some((Some(code), _)) => format!("ended with code {code}"),
             Some((None, Some(signal))) => format!("was ended by signal {signal}"),
@@ -268,7 +274,8 @@ impl Failure {
             .find(|l| l.contains("ERROR") || l.contains("rror"))
             .or(lines.last());
         let words = last.map(|l| format!(": {}", tidy(l))).unwrap_or_default();
-        Self::new(Kind::Ended, format!("{program} {end}{words}")).with_words(lines)
+        let kind = unusable.unwrap_or(Kind::Ended);
+        Self::new(kind, format!("{program} {end}{words}")).with_words(lines)
     }
 
     /// A program could not be started.
@@ -400,6 +407,18 @@ mod tests {
             },
         );
         check(&[], 3, Kind::Ended, "rpicam-vid ended with code 3");
+        check(
+            &["sh: 1: exec: rpicam-vid: not found"],
+            127,
+            Kind::ProgramMissing,
+            "rpicam-vid ended with code 127: sh: 1: exec: rpicam-vid: not found",
+        );
+        check(
+            &[],
+            126,
+            Kind::ProgramUnusable,
+            "rpicam-vid ended with code 126",
+        );
         let killed = Failure::classify("x", &[], Some(ExitStatus::from_raw(6)));
         assert_eq!(killed.detail, "x was ended by signal 6");
     }

@@ -31,6 +31,8 @@ pub struct Times {
     pub no_frame: Duration,
     /// The same for the first picture after a start.
     pub first_frame: Duration,
+    /// After pictures for so long, the next failure is a new one, and the waits begin anew.
+    pub recovered_after: Duration,
 }
 
 impl Times {
@@ -101,7 +103,7 @@ impl Actor {
                 language,
             ),
             language,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(times.recovered_after),
             why,
         }
     }
@@ -221,11 +223,9 @@ impl Actor {
                 debug!(%failure, "the source ended with an error when it was stopped");
             }
         }
-        let first = Pulse::lock(&pulse).first;
-        (
-            outcome,
-            first.map(|first| first.elapsed()).unwrap_or_default(),
-        )
+        // Up to the newest picture: the silence before a failure was no good time.
+        let good = Pulse::lock(&pulse).good();
+        (outcome, good)
     }
 
     /// False when nobody wants the camera any more.

@@ -51,6 +51,13 @@ impl Pulse {
         })
     }
 
+    /// From the first picture of this run to its newest.
+    pub(crate) fn good(&self) -> Duration {
+        let span = self.first.zip(self.newest);
+        span.map(|(first, newest)| newest - first)
+            .unwrap_or_default()
+    }
+
     pub(crate) fn lock(pulse: &Mutex<Self>) -> MutexGuard<'_, Self> {
         pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,5 +152,20 @@ impl Sink for Feed<'_> {
             warn!(%failure, advice = failure.advice(), "the camera is in trouble");
         }
         pulse.trouble = Some(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_no_good_time() {
+        let mut pulse = Pulse::new().into_inner().unwrap();
+        assert_eq!(pulse.good(), Duration::ZERO);
+        let first = pulse.started - Duration::from_secs(100);
+        pulse.first = Some(first);
+        pulse.newest = Some(first + Duration::from_secs(3));
+        assert_eq!(pulse.good(), Duration::from_secs(3));
     }
 }

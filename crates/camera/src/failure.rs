@@ -248,9 +248,15 @@ impl Failure {
         }
     }
 
-    /// Reads the program's own words, newest last, and how it ended.
-    pub(crate) fn classify(program: &str, lines: &[String], status: Option<ExitStatus>) -> Self {
-        let known = lines
+    /// Reads the program's own words, newest last, and how it ended. Only the last `fresh` lines can be the cause.
+    pub(crate) fn classify(
+        program: &str,
+        lines: &[String],
+        fresh: usize,
+        status: Option<ExitStatus>,
+    ) -> Self {
+        let fresh = &lines[lines.len().saturating_sub(fresh)..];
+        let known = fresh
             .iter()
             .rev()
             .find_map(|line| Some((kind_of(line)?, line)));
@@ -268,11 +274,11 @@ impl Failure {
             Some((None, Some(signal))) => format!("was ended by signal {signal}"),
             _ => "closed its output".to_owned(),
         };
-        let last = lines
+        let last = fresh
             .iter()
             .rev()
             .find(|l| l.contains("ERROR") || l.contains("rror"))
-            .or(lines.last());
+            .or(fresh.last());
         let words = last.map(|l| format!(": {}", tidy(l))).unwrap_or_default();
         let kind = unusable.unwrap_or(Kind::Ended);
         Self::new(kind, format!("{program} {end}{words}")).with_words(lines)
@@ -367,8 +373,8 @@ mod tests {
 
     fn check(lines: &[&str], code: i32, kind: Kind, detail: &str) {
         let lines: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
-        let failure =
-            Failure::classify("rpicam-vid", &lines, Some(ExitStatus::from_raw(code << 8)));
+        let status = Some(ExitStatus::from_raw(code << 8));
+        let failure = Failure::classify("rpicam-vid", &lines, lines.len(), status);
         assert_eq!((failure.kind, failure.detail.as_str()), (kind, detail));
     }
 
@@ -419,8 +425,17 @@ mod tests {
             Kind::ProgramUnusable,
             "rpicam-vid ended with code 126",
         );
-        let killed = Failure::classify("x", &[], Some(ExitStatus::from_raw(6)));
+        let killed = Failure::classify("x", &[], 0, Some(ExitStatus::from_raw(6)));
         assert_eq!(killed.detail, "x was ended by signal 6");
+        let healed = [
+            "Camera frontend has timed out!".to_owned(),
+            "bye".to_owned(),
+        ];
+        let failure = Failure::classify("x", &healed, 1, Some(ExitStatus::from_raw(3 << 8)));
+        assert_eq!(
+            (failure.kind, failure.detail.as_str(), failure.words.len()),
+            (Kind::Ended, "x ended with code 3: bye", 2)
+        );
     }
 
     #[test]
@@ -449,6 +464,7 @@ mod tests {
         let failure = Failure::classify(
             "x",
             &[format!("\u{1b}[31merror {}", "a".repeat(10_000))],
+            1,
             None,
         );
         assert!(failure.detail.len() < 300 && !failure.detail.contains('\u{1b}'));

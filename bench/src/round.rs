@@ -103,7 +103,12 @@ pub fn look(
 ) -> anyhow::Result<Round> {
     let mut command = Command::new(&programs.load);
     command
-        .args(["--markers", "--json", "--url", &running.stream_url()])
+        .args(["--markers", "--json"])
+        .args(
+            running
+                .stream_urls()
+                .flat_map(|url| ["--url".to_owned(), url]),
+        )
         .args(["--viewers", &crowd.viewers.to_string()])
         .args(["--seconds", &crowd.seconds.to_string()])
         .args(["--stalled", &crowd.stalled.to_string()]);

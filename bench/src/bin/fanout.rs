@@ -72,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut complaints = Vec::new();
     if !arguments.only_allocations {
         fanout(&mut out, &arguments, &programs, &settings, &mut complaints)?;
+        cameras(&mut out, &arguments, &programs, &settings, &mut complaints)?;
         laggards(&mut out, &arguments, &programs, &settings, &mut complaints)?;
     }
     if programs.counted.is_some() {
@@ -137,6 +138,45 @@ fn fanout(
         out.flush()?;
     }
     writeln!(out)?;
+    Ok(())
+}
+
+/// Several cameras with as many viewers in all as one camera has: what each camera costs by itself.
+fn cameras(
+    out: &mut impl Write,
+    arguments: &Arguments,
+    programs: &Programs,
+    settings: &Settings,
+    complaints: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    const CAMERAS: usize = 4;
+    const VIEWERS: usize = 100;
+    const BUDGET: f64 = 1.15;
+    let crowd = Crowd::of(VIEWERS, arguments.seconds);
+    let several = Settings {
+        cameras: CAMERAS,
+        ..settings.clone()
+    };
+    let (mut each, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
+    for _ in 0..arguments.rounds.max(1) {
+        let one = measure(Subject::Server, programs, settings, &crowd)?;
+        let four = measure(Subject::Server, programs, &several, &crowd)?;
+        complain("server, one camera", VIEWERS, &one, complaints);
+        complain("server, several cameras", VIEWERS, &four, complaints);
+        ratios.push(four.cpu_us_per_frame() / one.cpu_us_per_frame());
+        each[0].push(one.cpu_us_per_frame());
+        each[1].push(four.cpu_us_per_frame());
+    }
+    let [one, four] = each.map(median);
+    let ratio = median(ratios);
+    writeln!(
+        out,
+        "### {CAMERAS} cameras with {} viewers each, beside one with {VIEWERS}\n\n\
+         | one camera µs/frame | {CAMERAS} cameras µs/frame | ratio | budget |\n| ---: | ---: | ---: | ---: |\n\
+         | {one:.2} | {four:.2} | {ratio:.2} | ≤ {BUDGET} {} |\n",
+        VIEWERS / CAMERAS,
+        if ratio <= BUDGET { "✓" } else { "✗" },
+    )?;
     Ok(())
 }
 

@@ -73,6 +73,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// Just before it was started.
     pub spawned: Instant,
+    cameras: usize,
     folder: TempDir,
 }
 
@@ -124,6 +125,7 @@ impl Running {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], settings.port)),
             spawned,
+            cameras: settings.cameras,
             folder,
         })
     }
@@ -140,15 +142,17 @@ impl Running {
         format!("http://{}/stream", self.address)
     }
 
-    /// The addresses of the streams of all cameras.
-    pub fn stream_urls(&self, cameras: usize) -> impl Iterator<Item = String> {
-        (0..cameras.max(1)).map(|index| {
-            format!(
+    /// The streams of all its cameras; of a single one, the short address, which the floor has, too.
+    pub fn stream_urls(&self) -> impl Iterator<Item = String> {
+        let url = |index| match self.cameras {
+            0 | 1 => self.stream_url(),
+            _ => format!(
                 "http://{}/api/v1/cameras/{}/stream",
                 self.address,
                 camera_id(index)
-            )
-        })
+            ),
+        };
+        (0..self.cameras.max(1)).map(url)
     }
 
     /// Asks it to end, and waits for that; `None` if it does not.
@@ -241,8 +245,12 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
     } = settings;
     // `{:?}` quotes and escapes as TOML's basic strings do, as far as paths go.
     let table = |index: usize| {
+        let place = match cameras {
+            0 | 1 => String::new(),
+            _ => format!(":{index}"),
+        };
         format!(
-            "[[camera]]\nid = \"{}\"\nsource = \"rpicam:{index}\"\nprogram = {camera:?}\n\
+            "[[camera]]\nid = \"{}\"\nsource = \"rpicam{place}\"\nprogram = {camera:?}\n\
              width = 640\nheight = 480\nframerate = 20\n\n",
             camera_id(index)
         )

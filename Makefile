@@ -2,7 +2,7 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench screenshots fuzz clean
+.PHONY: help run build web test bench soak screenshots fuzz clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ test: ## Install what the tests need, then run them all
 
 bench: web ## Print every figure the README states (QUICK=1 for a short look)
 	bench/all
+
+soak: web ## Cameras that fail, viewers that come and go (SOAK=24h, 10m, 90s; SEED= repeats a run)
+	bench/soak
 
 screenshots: web ## Pictures of every view, in web/test-results/screenshots
 	cargo build --locked -p my-cctv-server

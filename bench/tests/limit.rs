@@ -74,7 +74,7 @@ impl Drop for Limit {
 fn load_finds_nothing_wrong() {
     let limit = Limit::start(300);
     let plan = Plan {
-        target: Target::parse(&format!("http://{}/stream", limit.address), &[]).unwrap(),
+        targets: vec![Target::parse(&format!("http://{}/stream", limit.address), &[]).unwrap()],
         viewers: 20,
         slow: Some((2, 100_000)),
         stalled: 2,

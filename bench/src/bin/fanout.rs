@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bench::round::{Crowd, Round, measure, median};
+use bench::round::{Crowd, Round, measure, measure_together, median};
 use bench::subject::{Programs, Settings, Subject, beside};
 use clap::Parser;
 
@@ -72,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut complaints = Vec::new();
     if !arguments.only_allocations {
         fanout(&mut out, &arguments, &programs, &settings, &mut complaints)?;
+        cameras(&mut out, &arguments, &programs, &settings, &mut complaints)?;
         laggards(&mut out, &arguments, &programs, &settings, &mut complaints)?;
     }
     if programs.counted.is_some() {
@@ -137,6 +138,63 @@ fn fanout(
         out.flush()?;
     }
     writeln!(out)?;
+    Ok(())
+}
+
+/// Several cameras with as many viewers in all as one camera has: what each camera costs by itself. Four times as many
+/// wakes for as many frames cost something whoever does it, so the floor, one process for each camera, stands beside it.
+fn cameras(
+    out: &mut impl Write,
+    arguments: &Arguments,
+    programs: &Programs,
+    settings: &Settings,
+    complaints: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    const CAMERAS: usize = 4;
+    const VIEWERS: usize = 100;
+    const BUDGET: f64 = 1.15;
+    let crowd = Crowd::of(VIEWERS, arguments.seconds);
+    let several = Settings {
+        cameras: CAMERAS,
+        ..settings.clone()
+    };
+    let mut server = [Vec::new(), Vec::new(), Vec::new()];
+    let mut limit = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..arguments.rounds.max(1) {
+        let one = measure(Subject::Server, programs, settings, &crowd)?;
+        let four = measure(Subject::Server, programs, &several, &crowd)?;
+        let floor_one = measure(Subject::Limit, programs, settings, &crowd)?;
+        let floor_four = measure_together(Subject::Limit, CAMERAS, programs, settings, &crowd)?;
+        for (name, one, four, figures) in [
+            ("server", one, four, &mut server),
+            ("limit", floor_one, floor_four, &mut limit),
+        ] {
+            complain(name, VIEWERS, &one, complaints);
+            complain(
+                &format!("{name}, several cameras"),
+                VIEWERS,
+                &four,
+                complaints,
+            );
+            let (one, four) = (one.cpu_us_per_frame(), four.cpu_us_per_frame());
+            for (figure, value) in figures.iter_mut().zip([one, four, four / one]) {
+                figure.push(value);
+            }
+        }
+    }
+    let [one, four, ratio] = server.map(median);
+    let [floor_one, floor_four, floor_ratio] = limit.map(median);
+    let most = BUDGET * floor_ratio.max(1.0);
+    writeln!(
+        out,
+        "### {CAMERAS} cameras with {} viewers each, beside one with {VIEWERS}\n\n\
+         | | one camera µs/frame | {CAMERAS} cameras µs/frame | ratio | budget |\n\
+         | --- | ---: | ---: | ---: | ---: |\n\
+         | server | {one:.2} | {four:.2} | {ratio:.2} | ≤ {BUDGET} x limit = {most:.2} {} |\n\
+         | limit | {floor_one:.2} | {floor_four:.2} | {floor_ratio:.2} | |\n",
+        VIEWERS / CAMERAS,
+        if ratio <= most { "✓" } else { "✗" },
+    )?;
     Ok(())
 }
 

@@ -11,9 +11,9 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(about = "Plays many viewers of one MJPEG stream and checks every part")]
 struct Arguments {
-    /// The stream, http://host:port/path
-    #[arg(long)]
-    url: String,
+    /// The stream, http://host:port/path; of several, viewers take one after the other
+    #[arg(long, required = true)]
+    url: Vec<String>,
     /// Viewers that read as fast as they can
     #[arg(long, default_value_t = 1)]
     viewers: usize,
@@ -52,7 +52,11 @@ fn slow(text: &str) -> Result<(usize, u32), String> {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let plan = Plan {
-        target: Target::parse(&arguments.url, &arguments.header)?,
+        targets: arguments
+            .url
+            .iter()
+            .map(|url| Target::parse(url, &arguments.header))
+            .collect::<anyhow::Result<_>>()?,
         viewers: arguments.viewers,
         slow: arguments.slow,
         stalled: arguments.stalled,

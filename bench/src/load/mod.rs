@@ -81,8 +81,8 @@ pub enum Class {
 /// One run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The stream.
-    pub target: Target,
+    /// The streams; viewers take one after the other.
+    pub targets: Vec<Target>,
     /// Viewers that read as fast as they can.
     pub viewers: usize,
     /// Further viewers that read slowly: how many, bytes per second each.
@@ -123,8 +123,8 @@ struct Run<'a> {
 /// Connects everyone, warms up, measures one window.
 pub fn run(plan: &Plan, mut tell: impl FnMut(Moment)) -> anyhow::Result<Report> {
     let total = plan.viewers + plan.slow.map_or(0, |(count, _)| count) + plan.stalled;
-    if total == 0 {
-        bail!("no viewers");
+    if total == 0 || plan.targets.is_empty() {
+        bail!("no viewers, or nothing to look at");
     }
     raise_file_limit(total);
     let mut run = Run {
@@ -172,18 +172,18 @@ impl Run<'_> {
     fn connect(&mut self) {
         let number = self.viewers.len();
         let class = self.class(number);
-        let viewer = Viewer::connect(class, self.plan.target.address, &self.plan.target.request)
-            .and_then(|viewer| {
-                if let Some(socket) = viewer.polled() {
-                    epoll::add(
-                        &self.poll,
-                        socket,
-                        epoll::EventData::new_u64(number as u64),
-                        epoll::EventFlags::IN,
-                    )?;
-                }
-                Ok(viewer)
-            });
+        let target = &self.plan.targets[number % self.plan.targets.len()];
+        let viewer = Viewer::connect(class, target.address, &target.request).and_then(|viewer| {
+            if let Some(socket) = viewer.polled() {
+                epoll::add(
+                    &self.poll,
+                    socket,
+                    epoll::EventData::new_u64(number as u64),
+                    epoll::EventFlags::IN,
+                )?;
+            }
+            Ok(viewer)
+        });
         let viewer = viewer.unwrap_or_else(|error| {
             self.tally(class)
                 .fault(Fault::Connect, || error.to_string());

@@ -93,7 +93,7 @@ fn serve(
 
 fn plan(address: SocketAddr, viewers: usize) -> Plan {
     Plan {
-        target: Target::parse(&format!("http://{address}/stream"), &[]).unwrap(),
+        targets: vec![Target::parse(&format!("http://{address}/stream"), &[]).unwrap()],
         viewers,
         slow: None,
         stalled: 0,

@@ -103,6 +103,22 @@ pub fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// How many descriptors it has open.
+pub fn descriptors(pid: u32) -> anyhow::Result<usize> {
+    entries(&format!("/proc/{pid}/fd"))
+}
+
+/// How many threads it has.
+pub fn threads(pid: u32) -> anyhow::Result<usize> {
+    entries(&format!("/proc/{pid}/task"))
+}
+
+fn entries(path: &str) -> anyhow::Result<usize> {
+    Ok(fs::read_dir(path)
+        .with_context(|| format!("read {path}"))?
+        .count())
+}
+
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -15,7 +15,7 @@ use crate::clock::pause;
 /// Bytes of a frame, as the budgets say.
 const FRAME_BYTES: &str = "40000";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(1);
 
 /// Which program.
@@ -53,6 +53,10 @@ pub struct Settings {
     pub server: String,
     /// Further lines of TOML in front of the tables made here.
     pub config: String,
+    /// How many cameras the server shows; 0 is one, too.
+    pub cameras: usize,
+    /// Camera tables to take instead of those made here.
+    pub camera_tables: Option<String>,
 }
 
 /// A program of the bench that lies beside the running one.
@@ -69,6 +73,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// Just before it was started.
     pub spawned: Instant,
+    cameras: usize,
     folder: TempDir,
 }
 
@@ -110,6 +115,7 @@ impl Running {
             .stderr(out)
             .env("CAMERA_SIM_FRAME_BYTES", FRAME_BYTES)
             .env("CAMERA_SIM_LOCK_DIR", folder.path().join("locks"))
+            .env("CAMERA_SIM_CAMERAS", settings.cameras.max(1).to_string())
             .env("BENCH_ALLOC_FILE", allocations_file(folder.path()));
         let spawned = Instant::now();
         let child = command
@@ -119,6 +125,7 @@ impl Running {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], settings.port)),
             spawned,
+            cameras: settings.cameras,
             folder,
         })
     }
@@ -133,6 +140,37 @@ impl Running {
     #[must_use]
     pub fn stream_url(&self) -> String {
         format!("http://{}/stream", self.address)
+    }
+
+    /// The streams of all its cameras; of a single one, the short address, which the floor has, too.
+    pub fn stream_urls(&self) -> impl Iterator<Item = String> {
+        let url = |index| match self.cameras {
+            0 | 1 => self.stream_url(),
+            _ => format!(
+                "http://{}/api/v1/cameras/{}/stream",
+                self.address,
+                camera_id(index)
+            ),
+        };
+        (0..self.cameras.max(1)).map(url)
+    }
+
+    /// Asks it to end, and waits for that; `None` if it does not.
+    pub fn stop(&mut self) -> Option<ExitStatus> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended by itself; then there is nobody to tell.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let started = Instant::now();
+        while started.elapsed() < STOP_TIMEOUT {
+            match self.child.try_wait() {
+                Ok(None) => pause(GLANCE),
+                Ok(Some(status)) => return Some(status),
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     /// How many allocations the counted server has made, as of the last tenth of a second.
@@ -168,20 +206,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // It may have ended by itself; then there is nobody to tell.
-            let _ = kill_process(pid, Signal::TERM);
+        if self.stop().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
-        let started = Instant::now();
-        while started.elapsed() < STOP_TIMEOUT {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            pause(GLANCE);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -212,14 +240,38 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
         port,
         server,
         config,
+        cameras,
+        camera_tables,
     } = settings;
     // `{:?}` quotes and escapes as TOML's basic strings do, as far as paths go.
+    let table = |index: usize| {
+        let place = match cameras {
+            0 | 1 => String::new(),
+            _ => format!(":{index}"),
+        };
+        format!(
+            "[[camera]]\nid = \"{}\"\nsource = \"rpicam{place}\"\nprogram = {camera:?}\n\
+             width = 640\nheight = 480\nframerate = 20\n\n",
+            camera_id(index)
+        )
+    };
+    let tables = camera_tables
+        .clone()
+        .unwrap_or_else(|| (0..(*cameras).max(1)).map(table).collect());
     format!(
         "{config}\n\
          [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n{server}\n\n\
-         [[camera]]\nid = \"main\"\nsource = \"rpicam\"\nprogram = {camera:?}\n\
-         width = 640\nheight = 480\nframerate = 20\n"
+         {tables}"
     )
+}
+
+/// The id of a camera, counted from 0.
+#[must_use]
+pub fn camera_id(index: usize) -> String {
+    match index {
+        0 => "main".to_owned(),
+        _ => format!("camera{}", index + 1),
+    }
 }
 
 /// The first loopback address with a port; from a server only in the line that says it listens.

@@ -1,11 +1,31 @@
-//! Faults injected while it runs: new lines of a file, or whatever comes out of a FIFO.
+//! Faults injected while it runs: new lines of a file, or whatever comes out of a FIFO. And those of the next start.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::faults::{self, Fault};
+
+/// Takes the first line out of a file; empty when there is none, or no file.
+pub fn take_line(path: &Path) -> io::Result<String> {
+    let mut file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) => return Err(error),
+    };
+    // Whoever adds lines meanwhile holds the same lock.
+    flock(&file, FlockOperation::LockExclusive)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let (line, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(rest.as_bytes())?;
+    Ok(line.to_owned())
+}
 
 /// Reads what is new each time it is asked. Each line of a file is obeyed once, also across restarts: how far
 /// it was read is kept beside it.
@@ -95,8 +115,6 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
     use crate::faults::Kind;
 

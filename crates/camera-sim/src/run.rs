@@ -11,9 +11,9 @@ use signal_hook::consts::{SIGINT, SIGUSR1, SIGUSR2};
 use crate::camera;
 use crate::clock::{self, now_ns, sleep_until_ns, span_ns};
 use crate::console::{Level, libcamera, say};
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::encode;
-use crate::faults::{Fault, Kind, Refusal, Waiting};
+use crate::faults::{Fault, Kind, Refusal, Waiting, parse_list};
 use crate::options::{self, Options, Request};
 use crate::output::{self, Job, Shared, Writer};
 use crate::settings::Settings;
@@ -84,7 +84,23 @@ pub fn run(args: &[String], settings: &Settings) -> Result<ExitCode> {
     let starts = camera::count_start(settings, options.camera)?;
     let sick = settings.fault_runs.is_none_or(|runs| starts <= runs);
     let ours = |fault: &&Fault| sick && fault.camera.is_none_or(|camera| camera == options.camera);
-    let faults: Vec<Fault> = settings.faults.iter().filter(ours).cloned().collect();
+    let mut faults: Vec<Fault> = settings.faults.iter().filter(ours).cloned().collect();
+    let next = match &settings.next_starts {
+        Some(path) => control::take_line(path)
+            .with_context(|| format!("take a line of {}", path.display()))?,
+        None => String::new(),
+    };
+    for fault in parse_list(&next).map_err(anyhow::Error::msg)? {
+        match &fault.kind {
+            Kind::Refuse(Refusal::NoExec) => return Ok(ExitCode::from(126)),
+            Kind::Unknown(option) => {
+                if let Err(refusal) = options::parse(args, std::slice::from_ref(option)) {
+                    return Ok(refused(&refusal));
+                }
+            }
+            _ => faults.push(fault),
+        }
+    }
     stream(settings, &options, faults, started_ns)
 }
 

@@ -48,6 +48,8 @@ pub struct Settings {
     pub fault_runs: Option<u64>,
     /// `CAMERA_SIM_CONTROL`.
     pub control: Option<PathBuf>,
+    /// `CAMERA_SIM_NEXT_STARTS`.
+    pub next_starts: Option<PathBuf>,
     /// `CAMERA_SIM_LOG`.
     pub log: Option<PathBuf>,
 }
@@ -83,6 +85,7 @@ impl Settings {
             faults,
             fault_runs: number(&lookup, "FAULT_RUNS")?,
             control: path("CONTROL"),
+            next_starts: path("NEXT_STARTS"),
             log: path("LOG"),
         })
     }

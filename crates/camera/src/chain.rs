@@ -1,6 +1,10 @@
 //! Reads pictures from a camera program, or from a converter behind it.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{
+    io,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use media::jpeg::{Dropped, Splitter};
 use tokio::io::AsyncReadExt as _;
@@ -16,13 +20,19 @@ const PIPE_BYTES: usize = 1 << 20;
 pub(crate) struct Chain {
     camera: Child,
     converter: Option<Child>,
+    /// When the newest picture came.
+    newest: Option<Instant>,
 }
+
+/// What a program says of its end may come before its last pictures, by the time these take through its buffers.
+const LAST_PICTURES: Duration = Duration::from_secs(1);
 
 impl Chain {
     pub(crate) fn new(camera: Child) -> Self {
         Self {
             camera,
             converter: None,
+            newest: None,
         }
     }
 
@@ -37,6 +47,7 @@ impl Chain {
                 Self {
                     camera,
                     converter: Some(converter),
+                    newest: None,
                 },
                 Ok(()),
             ),
@@ -44,6 +55,7 @@ impl Chain {
                 Self {
                     camera,
                     converter: None,
+                    newest: None,
                 },
                 Err(error),
             ),
@@ -80,7 +92,11 @@ impl Chain {
         max_frame_bytes: usize,
         stop: &CancellationToken,
     ) -> bool {
-        let Self { camera, converter } = self;
+        let Self {
+            camera,
+            converter,
+            newest,
+        } = self;
         let (stdout, second_stderr) = match converter {
             Some(converter) => (&mut converter.stdout, Some(&mut converter.stderr)),
             None => (&mut camera.stdout, None),
@@ -110,6 +126,7 @@ impl Chain {
                         splitter.filled(n);
                         while let Some(picture) = splitter.next_picture() {
                             sink.picture(picture);
+                            *newest = Some(Instant::now());
                         }
                         if splitter.dropped() != reported {
                             sink.dropped(splitter.dropped().since(reported));
@@ -138,12 +155,18 @@ impl Chain {
             // It closed its output and stayed, or the converter left it without a reader.
             camera_status = self.camera.stop(sink).await;
         }
-        match &mut self.converter {
+        let (program, status) = match &mut self.converter {
             Some(converter) if !camera_first || closed_by_us(camera_status) => {
-                Failure::classify(&converter.name, converter.stderr.kept(), converter_status)
+                (converter, converter_status)
             }
-            _ => Failure::classify(&self.camera.name, self.camera.stderr.kept(), camera_status),
-        }
+            _ => (&mut self.camera, camera_status),
+        };
+        // Trouble that was followed by pictures is over, and not why the program ended.
+        let over = self
+            .newest
+            .and_then(|newest| newest.checked_sub(LAST_PICTURES));
+        let fresh = program.stderr.newer_than(over);
+        Failure::classify(&program.name, program.stderr.kept(), fresh, status)
     }
 }
 

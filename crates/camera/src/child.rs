@@ -5,7 +5,7 @@ use std::{
     io,
     path::Path,
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal};
@@ -176,6 +176,8 @@ fn die_with_parent(command: &mut Command) {
 pub(crate) struct Lines {
     pipe: Option<ChildStderr>,
     kept: VecDeque<String>,
+    /// When each of them came.
+    came: VecDeque<Instant>,
     partial: Vec<u8>,
     /// The newest line that was not looked at yet.
     fresh: Option<String>,
@@ -186,6 +188,7 @@ impl Lines {
         Self {
             pipe,
             kept: VecDeque::new(),
+            came: VecDeque::new(),
             partial: Vec::new(),
             fresh: None,
         }
@@ -194,6 +197,14 @@ impl Lines {
     /// The lines kept, oldest first.
     pub(crate) fn kept(&mut self) -> &[String] {
         self.kept.make_contiguous()
+    }
+
+    /// How many of the lines kept came after `time`; all of them without one.
+    pub(crate) fn newer_than(&self, time: Option<Instant>) -> usize {
+        let newest_first = self.came.iter().rev();
+        newest_first
+            .take_while(|came| time.is_none_or(|time| time < **came))
+            .count()
     }
 
     /// Reads until a whole line was read that `wanted` picks, and returns what it made of it. Never returns
@@ -248,11 +259,13 @@ impl Lines {
         debug!(line, "camera program says");
         if self.kept.len() == KEPT_LINES {
             self.kept.pop_front();
+            self.came.pop_front();
         }
         // A flood must not push the one telling line out before it is looked at.
         if self.fresh.is_none() || crate::failure::kind_of(&line).is_some() {
             self.fresh = Some(line.clone());
         }
         self.kept.push_back(line);
+        self.came.push_back(Instant::now());
     }
 }

@@ -281,27 +281,40 @@ impl Failure {
         }
     }
 
-    /// Reads the program's own words, newest last, and how it ended.
-    pub(crate) fn classify(program: &str, lines: &[String], status: Option<ExitStatus>) -> Self {
-        let known = lines
+    /// Reads the program's own words, newest last, and how it ended. Only the last `fresh` lines can be the cause.
+    pub(crate) fn classify(
+        program: &str,
+        lines: &[String],
+        fresh: usize,
+        status: Option<ExitStatus>,
+    ) -> Self {
+        let fresh = &lines[lines.len().saturating_sub(fresh)..];
+        let known = fresh
             .iter()
             .rev()
             .find_map(|line| Some((kind_of(line)?, line)));
         if let Some((kind, line)) = known {
             return Self::new(kind, format!("{program}: {}", tidy(line))).with_words(lines);
         }
+        // As a shell reports it, for a wrapper whose program cannot be run, or is not there.
+        let unusable = match status.and_then(|s| s.code()) {
+            Some(126) => Some(Kind::ProgramUnusable),
+            Some(127) => Some(Kind::ProgramMissing),
+            _ => None,
+        };
         let end = match status.map(|s| (s.code(), s.signal())) {
             Some((Some(code), _)) => format!("ended with code {code}"),
             Some((None, Some(signal))) => format!("was ended by signal {signal}"),
             _ => "closed its output".to_owned(),
         };
-        let last = lines
+        let last = fresh
             .iter()
             .rev()
             .find(|l| l.contains("ERROR") || l.contains("rror"))
-            .or(lines.last());
+            .or(fresh.last());
         let words = last.map(|l| format!(": {}", tidy(l))).unwrap_or_default();
-        Self::new(Kind::Ended, format!("{program} {end}{words}")).with_words(lines)
+        let kind = unusable.unwrap_or(Kind::Ended);
+        Self::new(kind, format!("{program} {end}{words}")).with_words(lines)
     }
 
     /// A program could not be started.
@@ -393,8 +406,8 @@ mod tests {
 
     fn check(lines: &[&str], code: i32, kind: Kind, detail: &str) {
         let lines: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
-        let failure =
-            Failure::classify("rpicam-vid", &lines, Some(ExitStatus::from_raw(code << 8)));
+        let status = Some(ExitStatus::from_raw(code << 8));
+        let failure = Failure::classify("rpicam-vid", &lines, lines.len(), status);
         assert_eq!((failure.kind, failure.detail.as_str()), (kind, detail));
     }
 
@@ -433,8 +446,29 @@ mod tests {
             },
         );
         check(&[], 3, Kind::Ended, "rpicam-vid ended with code 3");
-        let killed = Failure::classify("x", &[], Some(ExitStatus::from_raw(6)));
+        check(
+            &["sh: 1: exec: rpicam-vid: not found"],
+            127,
+            Kind::ProgramMissing,
+            "rpicam-vid ended with code 127: sh: 1: exec: rpicam-vid: not found",
+        );
+        check(
+            &[],
+            126,
+            Kind::ProgramUnusable,
+            "rpicam-vid ended with code 126",
+        );
+        let killed = Failure::classify("x", &[], 0, Some(ExitStatus::from_raw(6)));
         assert_eq!(killed.detail, "x was ended by signal 6");
+        let healed = [
+            "Camera frontend has timed out!".to_owned(),
+            "bye".to_owned(),
+        ];
+        let failure = Failure::classify("x", &healed, 1, Some(ExitStatus::from_raw(3 << 8)));
+        assert_eq!(
+            (failure.kind, failure.detail.as_str(), failure.words.len()),
+            (Kind::Ended, "x ended with code 3: bye", 2)
+        );
     }
 
     #[test]
@@ -464,6 +498,7 @@ mod tests {
         let failure = Failure::classify(
             "x",
             &[format!("\u{1b}[31merror {}", "a".repeat(10_000))],
+            1,
             None,
         );
         assert!(failure.detail.len() < 300 && !failure.detail.contains('\u{1b}'));

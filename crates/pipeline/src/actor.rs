@@ -39,6 +39,8 @@ pub struct Times {
     pub no_frame: Duration,
     /// The same for the first picture after a start.
     pub first_frame: Duration,
+    /// After pictures for so long, the next failure is a new one, and the waits begin anew.
+    pub recovered_after: Duration,
 }
 
 impl Times {
@@ -133,7 +135,7 @@ impl Actor {
             ),
             settings,
             language,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(times.recovered_after),
             why,
         }
     }
@@ -182,11 +184,12 @@ impl Actor {
             self.is_changing = true;
             return true;
         }
-        let good = good.unwrap_or_default();
-        let wait = self.backoff.after(failure.retry(), good);
-        if !good.is_zero() {
+        if good.is_some() {
             self.healing.tried(false);
         }
+        let wait = self
+            .backoff
+            .after(failure.retry(), good.unwrap_or_default());
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
         incident::begin(&self.publisher, SystemTime::now(), &failure);
         self.publisher.note_step(format!(
@@ -207,7 +210,7 @@ impl Actor {
     fn begin_anew(&mut self) -> bool {
         info!("restart asked for");
         self.publisher.note_step("started again: somebody asked");
-        self.backoff = Backoff::default();
+        self.backoff = Backoff::new(self.times.recovered_after);
         self.demand.count() > 0
     }
 
@@ -362,8 +365,8 @@ impl Actor {
             // Whatever came first, this is what people have to know.
             *failure = held.clone();
         }
-        let first = pulse.first;
-        (outcome, first.map(|first| first.elapsed()))
+        // Up to the newest picture: the silence before a failure was no good time.
+        (outcome, pulse.good())
     }
 
     /// `None` when it is time for the next try. What somebody sets meanwhile ends the wait: it may be the cure.

@@ -5,19 +5,25 @@ use std::time::Duration;
 use camera::Retry;
 
 const STEPS_S: [u64; 5] = [1, 2, 5, 10, 30];
-/// After so much time of good pictures, a failure is a new one.
-const GOOD: Duration = Duration::from_secs(60);
-
 /// Counts failures in a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backoff {
     failures: usize,
+    /// After so much time of good pictures, a failure is a new one.
+    recovered_after: Duration,
 }
 
 impl Backoff {
-    /// The wait after a failure that came `good` after the first picture.
+    pub(crate) fn new(recovered_after: Duration) -> Self {
+        Self {
+            failures: 0,
+            recovered_after,
+        }
+    }
+
+    /// The wait after a failure that came when there had been pictures for the time `good`.
     pub(crate) fn after(&mut self, retry: Retry, good: Duration) -> Duration {
-        if good >= GOOD {
+        if good >= self.recovered_after {
             self.failures = 0;
         }
         let step = match retry {
@@ -36,7 +42,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_start_anew_after_a_good_minute() {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(Duration::from_secs(60));
         let mut check = |retry, good_s, wait_s| {
             assert_eq!(
                 backoff.after(retry, Duration::from_secs(good_s)).as_secs(),

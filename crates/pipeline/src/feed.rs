@@ -65,6 +65,12 @@ impl Pulse {
             .filter(|trouble| trouble.kind == Kind::Unkillable)
     }
 
+    /// From the first picture of this run to its newest, if there was one.
+    pub(crate) fn good(&self) -> Option<Duration> {
+        let (first, newest) = self.first.zip(self.newest)?;
+        Some(newest - first)
+    }
+
     pub(crate) fn lock(pulse: &Mutex<Self>) -> MutexGuard<'_, Self> {
         pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,5 +189,20 @@ impl Sink for Feed<'_> {
                 .set_status(CameraState::Failed, Some(why_of(&failure)));
         }
         pulse.trouble = Some(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_no_good_time() {
+        let mut pulse = Pulse::new().into_inner().unwrap();
+        assert_eq!(pulse.good(), None);
+        let first = pulse.started - Duration::from_secs(100);
+        pulse.first = Some(first);
+        pulse.newest = Some(first + Duration::from_secs(3));
+        assert_eq!(pulse.good(), Some(Duration::from_secs(3)));
     }
 }

@@ -152,3 +152,21 @@ fn only_the_first_starts_are_sick() {
     }
     place.start(STREAM).frames(1);
 }
+
+#[test]
+fn each_start_takes_one_line() {
+    let mut place = Place::new();
+    let path = place.path("next");
+    place.set("NEXT_STARTS", path.to_str().unwrap());
+    // A file that is not there yet is as good as an empty one.
+    place.start(STREAM).frames(1);
+    append(&path, "busy\n\nnoexec\nunknown:--flush\nexit@2:7\n");
+    assert_eq!(place.run(STREAM).0, End::Code(255));
+    place.start(STREAM).frames(5);
+    assert_eq!(place.run(STREAM).0, End::Code(126));
+    assert!(place.run(STREAM).2.contains("unrecognised option"));
+    let mut sim = place.start(STREAM);
+    sim.frames(2);
+    assert_eq!(sim.finish().0, End::Code(7));
+    place.start(STREAM).frames(5);
+}

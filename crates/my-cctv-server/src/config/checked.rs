@@ -286,6 +286,7 @@ fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Came
             1.0,
             3600.0,
         )?,
+        recovered_after: seconds("recovered_after_s", raw.recovered_after_s, 1.0, 86_400.0)?,
     };
     Ok(Camera {
         id,
@@ -356,6 +357,10 @@ mod tests {
         );
         check("[[camera]]\nframerate = nan", "`framerate`");
         check("[[camera]]\nlinger_s = -1.0", "`linger_s`");
+        check(
+            "[[camera]]\nrecovered_after_s = 0",
+            "`recovered_after_s`: 0 is out of range: 1 to 86400 seconds",
+        );
         check(
             "[[camera]]\nprogram = \"/no/such/file\"",
             "`program`: there is no file",

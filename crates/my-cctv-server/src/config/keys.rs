@@ -20,7 +20,7 @@ enum Rule {
 }
 
 /// Every key of a camera. What is not listed here is not taken from the API and not shown by it.
-const KEYS: [(&str, Rule); 12] = [
+const KEYS: [(&str, Rule); 13] = [
     ("id", Rule::Api),
     ("name", Rule::Api),
     ("source", Rule::Api),
@@ -32,6 +32,7 @@ const KEYS: [(&str, Rule); 12] = [
     ("linger_s", Rule::Api),
     ("no_frame_timeout_s", Rule::Api),
     ("first_frame_timeout_s", Rule::Api),
+    ("recovered_after_s", Rule::Api),
     ("max_frame_bytes", Rule::Api),
 ];
 

@@ -108,6 +108,7 @@ pub(crate) struct RawCamera {
     pub(crate) linger_s: f32,
     pub(crate) no_frame_timeout_s: f32,
     pub(crate) first_frame_timeout_s: f32,
+    pub(crate) recovered_after_s: f32,
     pub(crate) max_frame_bytes: usize,
 }
 
@@ -125,6 +126,7 @@ impl Default for RawCamera {
             linger_s: 10.0,
             no_frame_timeout_s: 5.0,
             first_frame_timeout_s: 15.0,
+            recovered_after_s: 60.0,
             max_frame_bytes: 8 << 20,
         }
     }

@@ -66,7 +66,7 @@ const CASES: &[Case] = &[
     case("permission", NeedsHelp, "The server is not allowed to use the camera.", "add the server's user to the group"),
     case("nomedia", NeedsHelp, "This machine has no camera connector.", "camera manager failed to start"),
     case("legacy", NeedsHelp, "The old camera system is switched on.", "raspi-config"),
-    case("noexec", Hopeless, ENDED, "camera-sim ended with code 126"),
+    case("noexec", Hopeless, "The camera program cannot be run.", "camera-sim ended with code 126"),
     case("garbage@5/3:500", Unnoticed, "", "pictures arrive"),
     case("truncate@5/3", Unnoticed, "", "the camera sent what is no picture"),
     case("stderrflood@5:5000", Unnoticed, "", "pictures arrive"),

@@ -91,14 +91,16 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
     let (sender, wanted) = watch::channel(cameras);
-    let cameras = tokio::spawn(Cameras::new(hub.clone(), wanted).run(stop.clone()));
+    let keeper = Keeper::new(contents.state);
+    let cameras =
+        tokio::spawn(Cameras::new(hub.clone(), wanted, keeper.memories.clone()).run(stop.clone()));
     let (admin, orders) = serve::Admin::new();
     let owner = Owner {
         options,
         told,
         written,
         changes: contents.cameras,
-        keeper: Keeper::new(contents.controls),
+        keeper,
         store,
         hub: hub.clone(),
         cameras: sender,

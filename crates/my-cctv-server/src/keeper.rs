@@ -1,18 +1,21 @@
-//! Keeps what was set of the cameras, so that it holds after a restart too.
+//! Keeps what was set of the cameras, and which ones they are, so that it holds after a restart too.
 
 use std::collections::BTreeMap;
 
+use camera::Learnt;
 use control::{Class, ControlSet};
 use hub::{CameraId, CameraState, Controls, Hub, Progress, Stream};
+use pipeline::Memories;
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use crate::store::Kept;
+use crate::store::{Kept, KeptBoard};
 
 /// What is kept, and which cameras have been told of it.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
     pub(crate) kept: BTreeMap<String, Kept>,
+    pub(crate) memories: Memories,
     told: Vec<CameraId>,
     /// What differed at the last look: somebody who drags a slider is not finished.
     seen: BTreeMap<String, Map<String, Value>>,
@@ -20,7 +23,15 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) fn new(kept: BTreeMap<String, Kept>) -> Self {
+        let learnt = kept.iter().filter_map(|(id, kept)| {
+            let learnt = Learnt {
+                board: Some(kept.board.clone()?.into()),
+                ..Learnt::default()
+            };
+            Some((id.parse().ok()?, learnt))
+        });
         Self {
+            memories: Memories::new(learnt),
             kept,
             ..Self::default()
         }
@@ -47,6 +58,12 @@ impl Keeper {
         let mut next = self.kept.clone();
         for stream in hub.streams() {
             let id = stream.id().as_str();
+            if let Some(board) = self.memories.learnt(stream.id()).board {
+                let board = Some(KeptBoard::from(board));
+                if board != self.kept.get(id).and_then(|kept| kept.board.clone()) {
+                    next.entry(id.to_owned()).or_default().board = board;
+                }
+            }
             let controls = stream.controls();
             if !is_settled(&controls, stream.status().state) {
                 continue;
@@ -140,7 +157,7 @@ mod tests {
         let (hub, stream, publisher) = camera();
         let kept = Kept {
             set: json!({"zoom": 2}).as_object().unwrap().clone(),
-            presets: BTreeMap::new(),
+            ..Kept::default()
         };
         let mut keeper = Keeper::new(BTreeMap::from([("main".to_owned(), kept)]));
         keeper.restore(&hub);

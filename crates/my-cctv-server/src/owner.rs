@@ -108,7 +108,7 @@ impl Owner {
                         self.take_over().await;
                     }
                     last = now;
-                    self.keep_controls().await;
+                    self.keep_state().await;
                 }
                 Ok(()) = list.changed() => {}
                 Some(order) = self.orders.recv() => {
@@ -222,7 +222,7 @@ impl Owner {
     async fn remove(&mut self, id: &CameraId) -> Result<(), Refusal> {
         let mut contents = self.to_change().await?;
         edit::remove(&self.written, &mut contents.cameras, id)?;
-        contents.controls.remove(id.as_str());
+        contents.state.remove(id.as_str());
         self.make(contents, id, &Keys::new()).await?;
         info!(camera = %id, "camera removed through the API");
         Ok(())
@@ -236,7 +236,7 @@ impl Owner {
     ) -> Result<(), Refusal> {
         let stream = self.hub.get(id.as_str()).ok_or(Refusal::NoSuchCamera)?;
         let mut contents = self.to_change().await?;
-        let kept = contents.controls.entry(id.to_string()).or_default();
+        let kept = contents.state.entry(id.to_string()).or_default();
         match controls {
             Some(controls) => {
                 kept.presets.insert(name, controls.to_json());
@@ -247,19 +247,19 @@ impl Owner {
         }
         let presets = keeper::presets(kept, stream.controls().class);
         self.write(contents.clone()).await?;
-        self.keeper.kept = contents.controls;
+        self.keeper.kept = contents.state;
         stream.set_presets(presets);
         Ok(())
     }
 
-    /// What somebody set, and which has held for a moment, holds after a restart too.
-    async fn keep_controls(&mut self) {
-        let Some(controls) = self.keeper.due(&self.hub) else {
+    /// What somebody set, and which has held for a moment, holds after a restart too; so does which camera is which.
+    async fn keep_state(&mut self) {
+        let Some(state) = self.keeper.due(&self.hub) else {
             return;
         };
         let kept = match self.to_change().await {
             Ok(mut contents) => {
-                contents.controls = controls.clone();
+                contents.state = state.clone();
                 self.write(contents).await.is_ok()
             }
             Err(_) => false,
@@ -270,7 +270,7 @@ impl Owner {
             );
         }
         // Once is enough, whether it could be kept or not.
-        self.keeper.kept = controls;
+        self.keeper.kept = state;
     }
 
     /// What is kept, to be changed; a file that is not understood is not written over.
@@ -298,7 +298,7 @@ impl Owner {
             }
         })?;
         self.changes = contents.cameras;
-        self.keeper.kept = contents.controls;
+        self.keeper.kept = contents.state;
         let ids: Vec<CameraId> = cameras.iter().map(|camera| camera.id.clone()).collect();
         self.cameras.send_if_modified(|old| {
             let changed = *old != cameras;

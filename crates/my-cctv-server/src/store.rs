@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use camera::{BoardCamera, SensorSize};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serve::Refusal;
@@ -39,12 +40,12 @@ pub(crate) struct Contents {
     /// What the API changed of the cameras, in the order in which they were added.
     #[serde(default)]
     pub(crate) cameras: Vec<CameraChange>,
-    /// What was set of a camera while it ran, by its id.
+    /// What was set and learnt of the cameras, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) controls: BTreeMap<String, Kept>,
+    pub(crate) state: BTreeMap<String, Kept>,
 }
 
-/// What was set of one camera.
+/// What was set and learnt of one camera while it ran.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
@@ -54,6 +55,46 @@ pub(crate) struct Kept {
     /// Sets with a name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) presets: BTreeMap<String, Map<String, Value>>,
+    /// Which camera of the board it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) board: Option<KeptBoard>,
+}
+
+/// A camera on the board.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptBoard {
+    /// The place it was first found at; none where its id is configured.
+    place: Option<u8>,
+    /// The id of `--list-cameras`.
+    id: String,
+    /// Width and height of the sensor in pixels.
+    sensor_px: Option<(u32, u32)>,
+}
+
+impl From<BoardCamera> for KeptBoard {
+    fn from(camera: BoardCamera) -> Self {
+        let BoardCamera { place, id, sensor } = camera;
+        Self {
+            place,
+            id,
+            sensor_px: sensor.map(|size| (size.width_px, size.height_px)),
+        }
+    }
+}
+
+impl From<KeptBoard> for BoardCamera {
+    fn from(kept: KeptBoard) -> Self {
+        let sensor = kept.sensor_px.map(|(width_px, height_px)| SensorSize {
+            width_px,
+            height_px,
+        });
+        Self {
+            place: kept.place,
+            id: kept.id,
+            sensor,
+        }
+    }
 }
 
 impl Default for Contents {
@@ -61,7 +102,7 @@ impl Default for Contents {
         Self {
             version: VERSION,
             cameras: Vec::new(),
-            controls: BTreeMap::new(),
+            state: BTreeMap::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use camera::{Language, Memory};
+use camera::Language;
 use hub::{About, CameraId, Hub, Stream};
 use tokio::{
     sync::watch,
@@ -15,7 +15,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span};
 
-use crate::actor::{Actor, Times};
+use crate::{
+    Memories,
+    actor::{Actor, Times},
+};
 
 /// One camera as it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,8 @@ impl Camera {
 #[derive(Debug)]
 pub struct Cameras {
     hub: Arc<Hub>,
+    /// What was learnt stays when a camera is started again or configured anew.
+    memories: Memories,
     wanted: watch::Receiver<Vec<Camera>>,
     running: Vec<Running>,
     tasks: JoinSet<()>,
@@ -56,8 +61,6 @@ struct Running {
     stream: Arc<Stream>,
     stop: CancellationToken,
     why: Arc<OnceLock<&'static str>>,
-    /// What was learnt about the camera; stays when it is started again or configured anew.
-    memory: Memory,
     then: Then,
 }
 
@@ -79,10 +82,15 @@ impl Cameras {
     /// # Panics
     /// Outside of a runtime.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, mut wanted: watch::Receiver<Vec<Camera>>) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        mut wanted: watch::Receiver<Vec<Camera>>,
+        memories: Memories,
+    ) -> Self {
         let first = wanted.borrow_and_update().clone();
         let mut cameras = Self {
             hub,
+            memories,
             wanted,
             running: Vec::new(),
             tasks: JoinSet::new(),
@@ -148,7 +156,7 @@ impl Cameras {
             } else {
                 let stream = Stream::new(camera.id.clone(), camera.about());
                 streams.push(stream.clone());
-                let running = self.start(camera, stream, Memory::default(), Duration::ZERO);
+                let running = self.start(camera, stream, Duration::ZERO);
                 self.running.push(running);
             }
         }
@@ -162,7 +170,6 @@ impl Cameras {
         let Running {
             camera,
             stream,
-            memory,
             then,
             ..
         } = self.running.swap_remove(place);
@@ -170,27 +177,26 @@ impl Cameras {
             error!(camera = %camera.id, error = %fault, "the camera's task broke down: it is started again");
         }
         let next = match then {
-            Then::Forget => return,
-            Then::Again => self.start(camera, stream, memory, Duration::from_secs(1)),
+            Then::Forget => return self.memories.forget(&camera.id),
+            Then::Again => self.start(camera, stream, Duration::from_secs(1)),
             Then::Change(camera) => {
                 stream.publisher().set_about(camera.about());
-                self.start(*camera, stream, memory, Duration::ZERO)
+                self.start(*camera, stream, Duration::ZERO)
             }
         };
         self.running.push(next);
     }
 
-    fn start(
-        &mut self,
-        camera: Camera,
-        stream: Arc<Stream>,
-        memory: Memory,
-        after: Duration,
-    ) -> Running {
+    fn start(&mut self, camera: Camera, stream: Arc<Stream>, after: Duration) -> Running {
         let span = info_span!("camera", camera = %camera.id);
         let stop = CancellationToken::new();
         let why = Arc::new(OnceLock::new());
-        let actor = Actor::new(camera.clone(), &stream, why.clone(), &memory);
+        let actor = Actor::new(
+            camera.clone(),
+            &stream,
+            why.clone(),
+            &self.memories.of(&camera.id),
+        );
         let for_actor = stop.clone();
         let life = async move {
             if !after.is_zero() {
@@ -205,7 +211,6 @@ impl Cameras {
             stream,
             stop,
             why,
-            memory,
             then: Then::Again,
         }
     }

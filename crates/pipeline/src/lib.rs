@@ -9,7 +9,9 @@ mod control;
 mod feed;
 mod healing;
 mod incident;
+mod memories;
 mod placeholder;
 
 pub use actor::Times;
 pub use cameras::{Camera, Cameras};
+pub use memories::Memories;

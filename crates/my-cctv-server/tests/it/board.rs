@@ -131,6 +131,34 @@ fn a_place_means_the_camera_that_was_there_first() {
 }
 
 #[test]
+fn a_camera_that_is_missing_after_a_reboot_is_not_taken_for_the_other() {
+    let setup = two("rpicam:0", "rpicam:1");
+    let mut server = setup.clone().start();
+    yard(&server).more_pictures(2);
+    let main = Watcher::of(server.stream("/stream"));
+    main.more_pictures(2);
+    eventually("both ids, in the file", || {
+        let text = fs::read_to_string(server.path("data/cameras.json")).ok()?;
+        (text.contains(FIRST) && text.contains(SECOND)).then_some(())
+    });
+    drop(main);
+    server.stop();
+
+    let mut server = setup.start();
+    unplug(&server, "0");
+    let before = places(&server).len();
+    let main = Watcher::of(server.stream("/stream"));
+    let second = yard(&server);
+    second.more_pictures(3);
+    main.until("a drawn picture", |seen| {
+        (seen.placeholders() >= 1).then_some(())
+    });
+    assert_eq!(server.camera()["cause"], "no_such_camera");
+    assert_eq!(places(&server)[before..], ["0"], "the yard, at its new place");
+    server.stop();
+}
+
+#[test]
 fn no_camera_at_all_is_said_as_such() {
     for source in ["rpicam:0", &format!("rpicam:{FIRST}")] {
         let setup = Setup::simulated(source);

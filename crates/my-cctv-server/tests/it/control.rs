@@ -372,7 +372,7 @@ fn presets_and_what_was_set_hold_after_a_restart() {
     eventually("what was set, in the file", || {
         let text = std::fs::read_to_string(&file).ok()?;
         let kept: Value = serde_json::from_str(&text).unwrap();
-        (kept["controls"]["main"]["set"] == json!({"zoom": 3})).then_some(())
+        (kept["state"]["main"]["set"] == json!({"zoom": 3})).then_some(())
     });
     server.stop();
 

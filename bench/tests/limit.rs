@@ -13,7 +13,7 @@ use camera_sim::stamp::{self, Stamp};
 struct Limit {
     child: Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Limit {
@@ -25,7 +25,8 @@ impl Limit {
         }
         let program = folder.path().join("camera");
         let script = format!(
-            "#!/bin/sh\nn=0\nwhile [ $n -lt {frames} ]; do cat {}/$n; n=$((n+1)); sleep 0.01; done\nsleep 5\n",
+            "#!/bin/sh\nn=0\nwhile [ $n -lt {frames} ]; do cat {0}/$n; n=$((n+1)); sleep 0.01; \
+             [ $n = 300 ] && : > {0}/late; done\nsleep 2\n",
             folder.path().display()
         );
         std::fs::write(&program, script).expect("write the camera");
@@ -44,7 +45,7 @@ impl Limit {
         Self {
             child,
             address: line.trim().parse().expect("an address"),
-            _folder: folder,
+            folder,
         }
     }
 }
@@ -97,12 +98,18 @@ fn a_viewer_that_sleeps_gets_whole_parts_and_then_the_newest() {
     socket.write_all(b"GET /stream HTTP/1.0\r\n\r").unwrap();
     bench::clock::pause(Duration::from_millis(50));
     socket.write_all(b"\n").unwrap();
-    bench::clock::pause(Duration::from_millis(3000));
+    let late = limit.folder.path().join("late");
+    for _ in 0..600 {
+        if late.exists() {
+            break;
+        }
+        bench::clock::pause(Duration::from_millis(100));
+    }
     socket
-        .set_read_timeout(Some(Duration::from_millis(500)))
+        .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     let mut all = Vec::new();
-    // Until nothing more comes: the camera has written its last frame by then.
+    // To the end: the camera ends after its last frame, and the floor with it.
     let _ = socket.take(20 << 20).read_to_end(&mut all);
 
     let text = b"\r\nContent-Length: 30000\r\n";

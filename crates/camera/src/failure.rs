@@ -42,7 +42,7 @@ pub enum Kind {
     LoginRefused,
     /// The network camera gives something else than pictures.
     NoVideo,
-    /// The program ended by itself.
+    /// The program, or the stream of a network camera, ended by itself.
     Ended,
     /// The process could not be killed.
     Unkillable,
@@ -203,8 +203,8 @@ impl Failure {
                 "카메라가 영상이 아닌 것을 보냅니다.",
             ),
             Kind::Ended => (
-                "The camera program ended.",
-                "카메라 프로그램이 종료되었습니다.",
+                "The camera ended its stream.",
+                "카메라가 영상 전송을 끝냈습니다.",
             ),
             Kind::Unkillable => ("The camera program hangs.", "카메라 프로그램이 멈췄습니다."),
         };
@@ -242,8 +242,12 @@ impl Failure {
             Kind::Unreadable => "check the path and its permissions",
             Kind::Unreachable => "check the camera's address, power and network",
             Kind::LoginRefused => "check name and password in `source`",
-            Kind::NoVideo => "set `source` to the address of its MJPEG stream, as its manual says",
-            Kind::Ended => "look at the camera program's own words",
+            Kind::NoVideo => {
+                "set `source` to the address of its MJPEG or RTSP stream, as its manual says"
+            }
+            Kind::Ended => {
+                "look at the camera program's own words, or into the network camera's log"
+            }
             Kind::Unkillable => "reboot: the kernel holds the camera",
         }
     }

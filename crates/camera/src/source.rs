@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, pin::Pin};
 use media::jpeg::Dropped;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam};
+use crate::{Failure, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam, rtsp};
 
 /// Takes what a source gives. Every call returns at once.
 pub trait Sink: Send {
@@ -58,6 +58,7 @@ pub fn open(settings: &Settings) -> Box<dyn Source> {
         SourceSpec::RpicamThroughFfmpeg => Box::new(ffmpeg::H264ToMjpeg::new(settings)),
         SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings)),
         SourceSpec::Http(address) => Box::new(http::Http::new(address.clone(), settings)),
+        SourceSpec::Rtsp(address) => Box::new(rtsp::Rtsp::new(address.clone(), settings)),
         SourceSpec::File { path } => file::open(path.clone(), settings),
         SourceSpec::Test => Box::new(pattern::open(&settings, None)),
     }

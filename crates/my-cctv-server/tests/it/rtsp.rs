@@ -264,6 +264,7 @@ fn a_login_is_made_and_never_shown() {
             server.stop();
             let log = server.log.to_end();
             assert!(!log.contains("hunter"), "{login}: a secret is in the log");
+            assert!(!log.contains("retina"), "the library writes to the log");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Pid, Signal};
 use tokio::{
     io::AsyncReadExt as _,
-    process::{ChildStderr, ChildStdout, Command},
+    process::{ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 use tracing::{debug, error, info};
@@ -34,6 +34,8 @@ pub(crate) struct Child {
     pub(crate) name: String,
     pid: Option<Pid>,
     process: tokio::process::Child,
+    /// There if it was spawned with a pipe for it.
+    pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Lines,
 }
@@ -61,6 +63,7 @@ impl Child {
             .kill_on_drop(true);
         die_with_parent(&mut command);
         let mut process = command.spawn()?;
+        let stdin = process.stdin.take();
         let stdout = process.stdout.take();
         let stderr = Lines::new(process.stderr.take());
         let name = program
@@ -76,6 +79,7 @@ impl Child {
             name,
             pid,
             process,
+            stdin,
             stdout,
             stderr,
         })

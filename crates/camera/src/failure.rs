@@ -42,7 +42,7 @@ pub enum Kind {
     LoginRefused,
     /// The network camera gives something else than pictures.
     NoVideo,
-    /// The program ended by itself.
+    /// The program, or the stream of a network camera, ended by itself.
     Ended,
     /// The process could not be killed.
     Unkillable,
@@ -226,8 +226,8 @@ impl Failure {
                 "카메라가 영상이 아닌 것을 보냅니다.",
             ),
             Kind::Ended => (
-                "The camera program ended.",
-                "카메라 프로그램이 종료되었습니다.",
+                "The camera ended its stream.",
+                "카메라가 영상 전송을 끝냈습니다.",
             ),
             Kind::Unkillable => (
                 "The camera program hangs; this machine must be restarted.",
@@ -271,10 +271,12 @@ impl Failure {
             Kind::Unreachable => "check the camera's address, power and network",
             Kind::LoginRefused => "check name and password in `source`",
             Kind::NoVideo => {
-                "set `source` to what gives pictures: the address of its MJPEG stream, as its manual says, or the right \
+                "set `source` to what gives pictures: the address of its MJPEG or RTSP stream, as its manual says, or the right \
                  device (`v4l2-ctl --list-devices`)"
             }
-            Kind::Ended => "look at the camera program's own words",
+            Kind::Ended => {
+                "look at the camera program's own words, or into the network camera's log"
+            }
             Kind::Unkillable => {
                 "reboot: the kernel holds the camera program, and only its end frees the camera"
             }

@@ -16,7 +16,7 @@ use crate::{
     rpicam::{self, Output, Which},
 };
 
-fn find_ffmpeg() -> Result<PathBuf, Failure> {
+pub(crate) fn find_ffmpeg() -> Result<PathBuf, Failure> {
     program::find(&["ffmpeg"])
         .ok_or_else(|| Failure::new(Kind::ProgramMissing, "ffmpeg is not in the path"))
 }
@@ -34,11 +34,24 @@ fn words(text: &str) -> Vec<String> {
 /// How every ffmpeg starts: it asks nothing, and says only what is wrong.
 const QUIET: &str = "-nostdin -hide_banner -loglevel warning";
 
-/// Any video to JPEGs on stdout, each at once.
+/// Reads video of this format from stdin, to JPEGs on stdout. Out with every picture at once: no probing, no reordering.
+/// (`-fflags nobuffer` looks right, and throws the first key frame away: no picture until the next one.)
+pub(crate) fn stdin_to_mjpeg(format: &str, framerate: f32, quality: u8) -> Vec<String> {
+    [
+        words(QUIET),
+        words("-flags low_delay -probesize 32 -analyzeduration 0"),
+        words(&format!("-f {format} -framerate {framerate} -i pipe:0 -an")),
+        to_mjpeg(quality),
+    ]
+    .concat()
+}
+
+/// Any video to JPEGs on stdout, each at once: threads that share a picture, because those that take one each are
+/// late by a picture for each thread.
 fn to_mjpeg(quality: u8) -> Vec<String> {
     let q = q_scale(quality);
     words(&format!(
-        "-fps_mode passthrough -c:v mjpeg -pix_fmt yuvj420p -q:v {q} -flush_packets 1 -f mjpeg pipe:1"
+        "-fps_mode passthrough -c:v mjpeg -thread_type slice -pix_fmt yuvj420p -q:v {q} -flush_packets 1 -f mjpeg pipe:1"
     ))
 }
 
@@ -70,15 +83,10 @@ impl H264ToMjpeg {
             let mut sink = Starting::new(sink).await;
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
-            let framerate = self.settings.framerate;
-            let convert = [
-                words(QUIET),
-                // Out with every picture at once: no probing, no reordering.
-                words("-fflags nobuffer -flags low_delay -probesize 32 -analyzeduration 0"),
-                words(&format!("-f h264 -framerate {framerate} -i pipe:0 -an")),
-                to_mjpeg(self.settings.quality),
-            ]
-            .concat();
+            let Settings {
+                framerate, quality, ..
+            } = self.settings;
+            let convert = stdin_to_mjpeg("h264", framerate, quality);
             let (mut chain, started) =
                 Chain::with_converter(camera, |stdin| Child::spawn(&ffmpeg, &convert, stdin));
             if let Err(error) = started {

@@ -5,6 +5,7 @@
 //! It does not start itself again: a [`Failure`] says what went wrong, what to do about it, and whether
 //! another try can help.
 
+mod address;
 mod auto;
 mod chain;
 mod child;
@@ -18,12 +19,14 @@ mod paced;
 mod pattern;
 mod program;
 mod rpicam;
+mod rtsp;
 mod source;
 mod spec;
 mod surroundings;
+mod transcoder;
 
+pub use address::{HttpAddress, RtspAddress};
 pub use failure::{Blame, Failure, Kind, Language, Retry};
-pub use http::HttpAddress;
 pub use memory::{BoardCamera, Learnt, Memory, SensorSize};
 pub use source::{Run, Settings, Sink, Source, open};
 pub use spec::{InvalidSource, SourceSpec};

@@ -6,7 +6,7 @@ use control::{Class, ControlSet};
 use media::jpeg::Dropped;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, Memory, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam};
+use crate::{Failure, Memory, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam, rtsp};
 
 /// Takes what a source gives. Every call returns at once.
 pub trait Sink: Send {
@@ -100,7 +100,7 @@ impl SourceSpec {
             | Self::RpicamThroughFfmpeg => Class::Board,
             Self::V4l2 { .. } => Class::Usb,
             Self::Test => Class::Drawn,
-            Self::Http(_) | Self::File { .. } => Class::Fixed,
+            Self::Http(_) | Self::Rtsp(_) | Self::File { .. } => Class::Fixed,
         }
     }
 }
@@ -117,6 +117,7 @@ pub fn open(settings: &Settings, memory: &Memory) -> Box<dyn Source> {
         SourceSpec::RpicamThroughFfmpeg => Box::new(ffmpeg::H264ToMjpeg::new(settings)),
         SourceSpec::V4l2 { device } => Box::new(ffmpeg::Usb::new(device.clone(), settings, memory)),
         SourceSpec::Http(address) => Box::new(http::Http::new(address.clone(), settings)),
+        SourceSpec::Rtsp(address) => Box::new(rtsp::Rtsp::new(address.clone(), settings)),
         SourceSpec::File { path } => file::open(path.clone(), settings),
         SourceSpec::Test => Box::new(pattern::open(&settings, None)),
     }

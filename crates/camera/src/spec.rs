@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use crate::{HttpAddress, listing};
+use crate::{HttpAddress, RtspAddress, listing};
 
 /// What a camera's pictures come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum SourceSpec {
     },
     /// MJPEG over HTTP.
     Http(HttpAddress),
+    /// JPEG, H.264 or H.265 over RTSP.
+    Rtsp(RtspAddress),
     /// A file or a folder, again and again.
     File {
         /// Where it is.
@@ -43,17 +45,18 @@ pub enum InvalidSource {
     /// Not one of the known words.
     #[error(
         "unknown source `{0}`: expected `auto`, `rpicam`, `rpicam:N`, `rpicam:ID`, `ffmpeg`, `v4l2:/dev/videoN`, `http://…`, \
-         `file:PATH` or `test`"
+         `rtsp://…`, `file:PATH` or `test`"
     )]
     Unknown(String),
     /// Known, but this version cannot do it.
     #[error(
-        "source `{0}` needs a later version: of network cameras this one knows `http://…` with MJPEG"
+        "source `{0}` needs a later version: of network cameras this one knows `http://…` with MJPEG and `rtsp://…`, \
+         both without TLS"
     )]
     NotYet(String),
     /// Not an address.
     #[error(
-        "this is no address of a camera: {0}; expected something like `http://192.168.1.9/mjpeg`"
+        "this is no address of a camera: {0}; expected something like `http://192.168.1.9/mjpeg` or `rtsp://192.168.1.9/stream1`"
     )]
     Address(&'static str),
     /// Not a device.
@@ -110,9 +113,8 @@ impl FromStr for SourceSpec {
             }
             // The rest of such an address may be a password.
             ("http", Some(_)) => text.parse().map(Self::Http),
-            ("rtsp" | "rtsps" | "https", Some(_)) => {
-                Err(InvalidSource::NotYet(format!("{kind}:…")))
-            }
+            ("rtsp", Some(_)) => text.parse().map(Self::Rtsp),
+            ("rtsps" | "https", Some(_)) => Err(InvalidSource::NotYet(format!("{kind}:…"))),
             _ => Err(InvalidSource::Unknown(kind.chars().take(80).collect())),
         }
     }
@@ -128,6 +130,7 @@ impl fmt::Display for SourceSpec {
             Self::RpicamThroughFfmpeg => f.write_str("ffmpeg"),
             Self::V4l2 { device } => write!(f, "v4l2:{}", device.display()),
             Self::Http(address) => address.fmt(f),
+            Self::Rtsp(address) => address.fmt(f),
             Self::File { path } => write!(f, "file:{}", path.display()),
             Self::Test => f.write_str("test"),
         }
@@ -176,10 +179,9 @@ mod tests {
             let error = text.parse::<SourceSpec>().unwrap_err().to_string();
             assert!(error.contains(want), "{text}: {error}");
         }
-        let error = "rtsp://user:secret@10.0.0.2/1"
-            .parse::<SourceSpec>()
-            .unwrap_err()
-            .to_string();
-        assert!(!error.contains("secret"), "{error}");
+        for text in ["rtsps://user:secret@10.0.0.2/1", "rtsp://user:secret@/1"] {
+            let error = text.parse::<SourceSpec>().unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }

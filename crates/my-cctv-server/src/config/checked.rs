@@ -46,7 +46,13 @@ impl Config {
             return Err(at("server.tls.enabled", problem.to_owned()));
         }
         let log_filter = EnvFilter::try_new(&raw.log.level)
-            .map_err(|error| at("log.level", error.to_string()))?;
+            .map_err(|error| at("log.level", error.to_string()))?
+            // The RTSP library's own lines repeat what a camera sends, and addresses with their secrets.
+            .add_directive(
+                "retina=off"
+                    .parse()
+                    .map_err(|error| at("log.level", format!("{error}")))?,
+            );
         let language = match raw.server.language {
             RawLanguage::En => Language::English,
             RawLanguage::Ko => Language::Korean,
@@ -307,7 +313,10 @@ fn one_source_each(cameras: &[Camera]) -> Result<(), CameraError> {
             spec @ (SourceSpec::Rpicam { .. }
             | SourceSpec::RpicamById { .. }
             | SourceSpec::V4l2 { .. }) => spec.to_string(),
-            SourceSpec::Http(_) | SourceSpec::File { .. } | SourceSpec::Test => continue,
+            SourceSpec::Http(_)
+            | SourceSpec::Rtsp(_)
+            | SourceSpec::File { .. }
+            | SourceSpec::Test => continue,
         };
         // A program of one's own may well be another camera.
         if !taken.insert((device, settings.program.clone())) {

@@ -105,6 +105,7 @@ fn check_source(text: &str) -> Result<(), String> {
         | SourceSpec::RpicamThroughFfmpeg
         | SourceSpec::V4l2 { .. }
         | SourceSpec::Http(_)
+        | SourceSpec::Rtsp(_)
         | SourceSpec::Test => Ok(()),
     }
 }

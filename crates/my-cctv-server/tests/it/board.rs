@@ -154,7 +154,11 @@ fn a_camera_that_is_missing_after_a_reboot_is_not_taken_for_the_other() {
         (seen.placeholders() >= 1).then_some(())
     });
     assert_eq!(server.camera()["cause"], "no_such_camera");
-    assert_eq!(places(&server)[before..], ["0"], "the yard, at its new place");
+    assert_eq!(
+        places(&server)[before..],
+        ["0"],
+        "the yard, at its new place"
+    );
     server.stop();
 }
 

@@ -5,10 +5,10 @@ use std::{
     fs,
     io::Read as _,
     os::unix::fs::PermissionsExt as _,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
-use crate::harness::{Server, Setup, eventually, tool};
+use crate::harness::{Program, Server, Setup, eventually, tool, vlc_command};
 
 /// Runs it to its end, which has to be a good one.
 fn run(command: &mut Command) -> Output {
@@ -209,37 +209,14 @@ print(len(seen))
     server.stop();
 }
 
-/// Killed when dropped: VLC plays for ever.
-struct Player(Child);
-
-impl Drop for Player {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn vlc(server: &Server, path: &str) {
-    let vlc = tool("vlc", "vlc");
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    // VLC does not run as root.
-    let mut command = if rustix::process::geteuid().is_root() {
-        let mut command = Command::new(tool("setpriv", "util-linux"));
-        command
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(vlc);
-        command
-    } else {
-        Command::new(vlc)
-    };
+    let mut command = vlc_command();
     // Each decoded frame becomes a file: what was not decoded cannot be written as PNG.
     command
         .env("HOME", folder.path())
         .args([
-            "--intf",
-            "dummy",
-            "--no-audio",
             "--vout",
             "dummy",
             "--video-filter",
@@ -259,7 +236,8 @@ fn vlc(server: &Server, path: &str) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let _player = Player(command.spawn().unwrap());
+    // VLC plays for ever.
+    let _player = Program::start(&mut command);
     let mut whole = BTreeSet::new();
     eventually(&format!("ten frames that VLC decoded from {path}"), || {
         for entry in fs::read_dir(folder.path()).unwrap().map_while(Result::ok) {

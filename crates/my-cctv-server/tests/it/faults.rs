@@ -43,7 +43,7 @@ const fn case(
     }
 }
 
-const ENDED: &str = "The camera program ended.";
+const ENDED: &str = "The camera ended its stream.";
 const SILENT: &str = "The camera stopped sending pictures.";
 const NO_ANSWER: &str = "The camera does not answer.";
 

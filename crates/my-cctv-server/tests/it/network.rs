@@ -3,12 +3,12 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::Command,
     thread,
     time::Duration,
 };
 
-use crate::harness::{Server, Setup, decode, frames, pass, tool};
+use crate::harness::{Program, Server, Setup, decode, frames, pass, tool};
 
 /// A peer that answers every connection with the same bytes, the request forgotten.
 fn peer(answer: impl Fn() -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
@@ -65,16 +65,6 @@ fn another_server_of_ours_is_a_camera() {
     first.stop();
 }
 
-/// Ended with the test.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn ffmpeg_is_a_camera() {
     let free = TcpListener::bind("127.0.0.1:0")
@@ -82,13 +72,11 @@ fn ffmpeg_is_a_camera() {
         .local_addr()
         .unwrap();
     let url = format!("http://{free}/video");
-    let ffmpeg = Command::new(tool("ffmpeg", "ffmpeg"))
+    let mut ffmpeg = Command::new(tool("ffmpeg", "ffmpeg"));
+    ffmpeg
         .args("-nostdin -v error -re -f lavfi -i testsrc=size=160x120:rate=10 -c:v mjpeg -f mpjpeg -listen 1".split(' '))
-        .arg(&url)
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _ffmpeg = Program(ffmpeg);
+        .arg(&url);
+    let _ffmpeg = Program::start(&mut ffmpeg);
     let mut server = watching(url);
     let mut parts = server.stream("/stream");
     server.wait_for_state("live");

@@ -4,6 +4,7 @@ mod http;
 mod log;
 mod media;
 mod parts;
+mod program;
 mod server;
 mod socket;
 mod watcher;
@@ -19,6 +20,7 @@ use std::{
 pub(crate) use http::{Client, Reply};
 pub(crate) use media::{decode, draw, frames};
 pub(crate) use parts::{Part, Parts};
+pub(crate) use program::{Program, free_port, vlc_command};
 pub(crate) use server::{Server, Setup};
 pub(crate) use socket::Socket;
 pub(crate) use watcher::Watcher;

@@ -45,11 +45,11 @@ impl Rpicam {
         loop {
             let program = find(&self.settings)?;
             let index = self.index(&program, sink, stop).await?;
+            let args = arguments(&self.settings, index, Output::Mjpeg, &self.unknown);
+            let mut sink = Starting::new(sink, stop).await;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let args = arguments(&self.settings, index, Output::Mjpeg, &self.unknown);
-            let mut sink = Starting::new(sink).await;
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let result = Chain::new(camera)

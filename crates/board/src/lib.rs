@@ -149,13 +149,18 @@ fn from_files(sys: &Path) -> BoardHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, sync::Mutex};
+
+    /// A process that is being started by one test holds the files that another one is writing, and a program that is
+    /// open for writing cannot be run.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     fn check(
         script: Option<&str>,
         files: &[(&str, &str)],
         want: Option<(Option<u32>, Option<f64>)>,
     ) {
+        let _alone = ONE_AT_A_TIME.lock();
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("vcgencmd");
         if let Some(script) = script {
@@ -232,6 +237,7 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_killed_and_left_alone() {
+        let _alone = ONE_AT_A_TIME.lock();
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("vcgencmd");
         let pids = dir.path().join("pids");

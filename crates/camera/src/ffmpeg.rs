@@ -80,7 +80,10 @@ impl H264ToMjpeg {
             let program = rpicam::find(&self.settings)?;
             let ffmpeg = find_ffmpeg()?;
             let args = rpicam::arguments(&self.settings, Which::FIRST, Output::H264, &self.unknown);
-            let mut sink = Starting::new(sink).await;
+            let mut sink = Starting::new(sink, stop).await;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let Settings {

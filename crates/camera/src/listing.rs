@@ -2,7 +2,7 @@
 //!
 //! Their places move: when camera 0 is not found at boot, the other one becomes 0. Their ids stay.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, pin::pin, process::Stdio, time::Duration};
 
 use media::jpeg::Dropped;
 use tokio::{
@@ -60,7 +60,7 @@ pub(crate) async fn ask(
     sink: &mut dyn Sink,
     stop: &CancellationToken,
 ) -> Result<Listing, Failure> {
-    let alone = tokio::select! {
+    let mut alone = tokio::select! {
         () = stop.cancelled() => None,
         gate = timeout(GATE, BOARD.write()) => gate.ok(),
     };
@@ -78,7 +78,12 @@ pub(crate) async fn ask(
     drop(stdout);
     // It has the cameras until it is gone.
     if !answered || child.ended_within(Duration::from_secs(1)).await.is_none() {
-        child.stop(sink).await;
+        let mut stopped = pin!(child.stop(sink));
+        if timeout(LIMIT, &mut stopped).await.is_err() {
+            // The kernel holds it, and with it perhaps this camera; the others need not wait.
+            alone = None;
+            stopped.await;
+        }
     }
     drop(alone);
     let text = String::from_utf8_lossy(&text);
@@ -144,12 +149,13 @@ pub(crate) struct Starting<'a> {
 }
 
 impl<'a> Starting<'a> {
-    /// Waits for a list that is being asked for.
-    pub(crate) async fn new(sink: &'a mut dyn Sink) -> Self {
-        Self {
-            sink,
-            gate: Some(BOARD.read().await),
-        }
+    /// Waits for a list that is being asked for, but not for one whose program hangs: that is another camera's trouble.
+    pub(crate) async fn new(sink: &'a mut dyn Sink, stop: &CancellationToken) -> Self {
+        let gate = tokio::select! {
+            () = stop.cancelled() => None,
+            gate = timeout(GATE + LIMIT, BOARD.read()) => gate.ok(),
+        };
+        Self { sink, gate }
     }
 }
 

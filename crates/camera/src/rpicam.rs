@@ -46,15 +46,15 @@ impl Rpicam {
         loop {
             let program = find(&self.settings)?;
             let index = self.index(&program, sink, stop).await?;
-            if stop.is_cancelled() {
-                return Ok(());
-            }
             let which = Which {
                 index,
                 sensor: sensor(&self.memory),
             };
             let args = arguments(&self.settings, which, Output::Mjpeg, &self.unknown);
-            let mut sink = Starting::new(sink).await;
+            let mut sink = Starting::new(sink, stop).await;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             let camera = Child::spawn(&program, &args, Stdio::null())
                 .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
             let result = Chain::new(camera)
@@ -515,5 +515,60 @@ mod tests {
             assert_eq!(failure.kind, kind);
             assert!(failure.detail.contains(words), "{}", failure.detail);
         }
+    }
+
+    /// Nobody looks.
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn picture(&mut self, _: &[u8]) {}
+        fn dropped(&mut self, _: media::jpeg::Dropped) {}
+        fn trouble(&mut self, _: Failure) {}
+    }
+
+    #[tokio::test]
+    async fn what_the_list_says_is_remembered_beyond_the_source() {
+        use std::{fs, os::unix::fs::PermissionsExt as _};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (program, list) = (dir.path().join("rpicam-vid"), dir.path().join("list"));
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --list-cameras ] && exec cat '{}'\nexit 3\n",
+            list.display()
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = Settings {
+            spec: SourceSpec::Rpicam { index: Some(0) },
+            program: Some(program),
+            ..settings()
+        };
+        let memory = Memory::default();
+        let stop = CancellationToken::new();
+        let run = async || {
+            let mut source = Rpicam::new(settings.clone(), memory.clone());
+            let result = source.run(&mut Nobody, &stop).await;
+            result.unwrap_err().kind
+        };
+        fs::write(
+            &list,
+            "0 : imx708 [4608x2592 10-bit RGGB] (/a)\n1 : x (/b)\n",
+        )
+        .unwrap();
+        assert_eq!(run().await, Kind::Ended);
+        let known = BoardCamera {
+            place: Some(0),
+            id: "/a".to_owned(),
+            sensor: Some(crate::SensorSize {
+                width_px: 4608,
+                height_px: 2592,
+            }),
+        };
+        assert_eq!(memory.learnt().board, Some(known.clone()));
+        fs::write(&list, "0 : x (/b)\n").unwrap();
+        assert_eq!(run().await, Kind::NoSuchCamera);
+        assert_eq!(memory.learnt().board, Some(known));
+        fs::write(&list, "0 : x (/b)\n3 : imx708 [4608x2592] (/a)\n").unwrap();
+        assert_eq!(run().await, Kind::Ended);
     }
 }

@@ -161,6 +161,41 @@ fn one_process_per_camera() {
 }
 
 #[test]
+fn the_places_of_others_move_when_a_camera_is_gone() {
+    let mut place = Place::new().with("CAMERAS", "3");
+    let unplugged = place.path("unplugged");
+    place.set("UNPLUGGED", unplugged.to_str().unwrap());
+    let list = || {
+        let (end, stdout, _) = place.run("--list-cameras");
+        assert_eq!(end, End::Code(0));
+        let text = String::from_utf8(stdout).unwrap();
+        let line = |line: &str| Some((line.split_once(" : ")?.0.parse().ok()?, line.to_owned()));
+        text.lines().filter_map(line).collect::<Vec<(u32, _)>>()
+    };
+    let all = list();
+    assert_eq!(all.len(), 3);
+    std::fs::write(&unplugged, "0\n2").unwrap();
+    let left = list();
+    let id = |line: &str| line.rsplit_once(" (").unwrap().1.to_owned();
+    assert_eq!(
+        (left.len(), left[0].0, id(&left[0].1)),
+        (1, 0, id(&all[1].1))
+    );
+    let (end, _, stderr) = place.run(&format!("{} --camera 1", crate::sim::STREAM));
+    assert_eq!(end, End::Code(255));
+    assert!(
+        stderr.contains("selected camera is not available"),
+        "{stderr}"
+    );
+    // What is in use is the camera, wherever it stands in the list.
+    let mut stream = place.start(crate::sim::STREAM);
+    stream.frames(1);
+    std::fs::remove_file(&unplugged).unwrap();
+    let (_, _, stderr) = place.run(&format!("{} --camera 1", crate::sim::STREAM));
+    assert!(stderr.contains("failed to acquire camera"), "{stderr}");
+}
+
+#[test]
 fn starts_are_logged() {
     let mut place = Place::new();
     let log = place.path("starts");

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Server, Setup, Watcher, eventually, pass, skipped, tool};
+use crate::harness::{Server, Setup, Watcher, eventually, pass, script, sibling, skipped, tool};
 
 /// Holds a process until it is dropped.
 struct Tracer(Child);
@@ -136,4 +136,51 @@ fn a_camera_nobody_wants_and_a_server_that_stops_are_not_held_up() {
         .message("not everything ended in time: leaving all the same");
     drop(tracer);
     server.nothing_is_left();
+}
+
+#[test]
+fn a_list_of_cameras_that_hangs_for_ever_is_the_trouble_of_one_camera() {
+    let sim = sibling("camera-sim", "cargo build -p camera-sim");
+    let setup = Setup::with_source("rpicam:0").sim("CAMERAS", "2");
+    let (program, hangs, pid) = (
+        setup.path("program"),
+        setup.path("hangs"),
+        setup.path("pid"),
+    );
+    fs::write(&hangs, "").unwrap();
+    script(
+        &program,
+        &format!(
+            "#!/bin/sh\nif [ \"$1\" = --list-cameras ] && [ -e '{hangs}' ]; then echo $$ >'{pid}'; exec sleep 1000; fi\n\
+             exec '{sim}' \"$@\"\n",
+            hangs = hangs.display(),
+            pid = pid.display(),
+            sim = sim.display()
+        ),
+    );
+    let mut server = setup
+        .camera("program", program.to_str().unwrap())
+        .another_camera("yard", "rpicam:1")
+        .camera("program", sim.to_str().unwrap())
+        .start();
+    let main = Watcher::of(server.stream("/stream"));
+    let listing = eventually("a list that hangs", || {
+        fs::read_to_string(&pid).ok()?.trim().parse().ok()
+    });
+    let Some(tracer) = Tracer::hold(listing) else {
+        return;
+    };
+    let yard = Watcher::of(server.stream("/api/v1/cameras/yard/stream"));
+    yard.more_pictures(3);
+    wait_until_said(&server);
+    assert_eq!(
+        server.sim_starts().len(),
+        2,
+        "a list and a start, of the yard's"
+    );
+    fs::remove_file(&hangs).unwrap();
+    drop(tracer);
+    main.more_pictures(3);
+    yard.more_pictures(3);
+    server.stop();
 }

@@ -1,9 +1,10 @@
 //! One simulated camera of the soak: how it is made to fail, and what follows from it.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -24,8 +25,16 @@ const FRAMERATE: u32 = 5;
 pub(super) struct Camera {
     pub(super) id: String,
     folder: PathBuf,
+    starts: Mutex<Starts>,
     /// What its first steady viewer sees.
     pub(super) seen: Seen,
+}
+
+/// The log of its starts, as far as it was read.
+#[derive(Debug, Default)]
+struct Starts {
+    pids: Vec<u32>,
+    position: u64,
 }
 
 /// What followed from a fault.
@@ -45,6 +54,7 @@ impl Camera {
         let camera = Self {
             id: camera_id(index),
             folder: parent.join(camera_id(index)),
+            starts: Mutex::default(),
             seen: Seen::default(),
         };
         fs::create_dir(&camera.folder).context("folder of a camera")?;
@@ -287,10 +297,21 @@ impl Camera {
 
     /// The process of each start so far, by the camera program's own account.
     fn starts(&self) -> Vec<u32> {
-        let log = fs::read_to_string(self.path("starts")).unwrap_or_default();
-        log.lines()
-            .filter_map(|line| line.split('\t').next()?.parse().ok())
-            .collect()
+        let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        // None before the first start.
+        if let Ok(mut log) = File::open(self.path("starts")) {
+            // A day has thousands of starts: only what is new is read. It comes in whole lines.
+            let mut new = String::new();
+            let read = log
+                .seek(SeekFrom::Start(starts.position))
+                .and_then(|_| log.read_to_string(&mut new));
+            starts.position += u64::try_from(read.unwrap_or(0)).unwrap_or(0);
+            let pids = new
+                .lines()
+                .filter_map(|line| line.split('\t').next()?.parse::<u32>().ok());
+            starts.pids.extend(pids);
+        }
+        starts.pids.clone()
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -597,13 +597,10 @@ fn messages_without_end_are_bounded() {
         let line = server.log.message("the camera failed");
         let words = line.fields["failure"].as_str().unwrap();
         assert!(words.contains("it sends without end"), "{words}");
-        let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
-        let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-        assert!(peak_kib < 1_000_000, "{peak_kib} KiB");
+        // What was taken is given back, after a farewell that nobody answers.
+        eventually("memory as before", || {
+            (server.rss_kib() < 100_000).then_some(())
+        });
         drop(viewer);
         server.stop();
     }

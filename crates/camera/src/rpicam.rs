@@ -524,6 +524,7 @@ mod tests {
         fn picture(&mut self, _: &[u8]) {}
         fn dropped(&mut self, _: media::jpeg::Dropped) {}
         fn trouble(&mut self, _: Failure) {}
+        fn found(&mut self, _: Class) {}
     }
 
     #[tokio::test]

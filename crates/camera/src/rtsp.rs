@@ -3,8 +3,8 @@
 //! The login is made here, so no other process ever sees it. Everything goes over the one TCP connection that was
 //! checked: what the camera names as addresses of its streams is asked for there, and nowhere else.
 //!
-//! The library sets no limit to the length of a message or of an access unit. A camera that means harm makes it take
-//! memory for as long as it can send before the watchdog ends the run.
+//! The library sets no limit to the length of a message or of an access unit, and shows nobody how much it holds. What
+//! can be seen is how the process grows while it waits for it: that ends the run.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,6 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// RFC 2435 has eight bits for a width or height, in units of eight pixels.
 const JPEG_MAX_PX: u32 = 2040;
+
+/// How much the process may grow while one answer or one frame is waited for, beyond the largest frame.
+const GROWTH_BYTES: usize = 32 << 20;
+/// How often one looks, if the wait is longer.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What the chosen stream carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +177,12 @@ impl Rtsp {
     /// The next frame of the video.
     async fn next(&self, video: &mut Demuxed) -> Result<VideoFrame, Failure> {
         loop {
-            match video.next().await {
+            let item = tokio::select! {
+                biased;
+                item = video.next() => item,
+                failure = self.outgrown() => return Err(failure),
+            };
+            match item {
                 Some(Ok(CodecItem::VideoFrame(frame))) => return Ok(frame),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
@@ -183,11 +193,25 @@ impl Rtsp {
         }
     }
 
+    /// Returns when the process has grown by more than a camera may make it.
+    async fn outgrown(&self) -> Failure {
+        let limit = GROWTH_BYTES + self.settings.max_frame_bytes;
+        let mut before = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = resident_bytes();
+            if now > *before.get_or_insert(now) + limit {
+                return self.failure(Kind::NoVideo, "it sends without end");
+            }
+        }
+    }
+
     async fn run(&self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
         let group = Arc::new(SessionGroup::default());
         let result = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
+            failure = self.outgrown() => Err(failure),
             opened = self.open(&group) => match opened {
                 Ok((video, _, Format::Jpeg)) => self.pass_through(video, sink, stop).await,
                 Ok((video, index, Format::Coded(codec))) => self.transcode(video, index, codec, sink, stop).await,
@@ -327,6 +351,14 @@ fn choose(streams: &[(&str, &str, u8)], sdp: &[u8]) -> Result<(usize, Format), S
         "it offers {}, and neither JPEG nor H.264 nor H.265",
         offered.join(", ")
     )))
+}
+
+/// Memory of this process; 0 if the kernel does not say.
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<usize>().ok());
+    kib.unwrap_or_default() * 1024
 }
 
 /// Whether the description gives pictures of this payload type a size that JPEG over RTP has no room for. There is no

@@ -18,6 +18,7 @@ mod memory;
 mod paced;
 mod pattern;
 mod program;
+mod relay;
 mod rpicam;
 mod rtsp;
 mod source;

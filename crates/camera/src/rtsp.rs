@@ -3,17 +3,17 @@
 //! The login is made here, so no other process ever sees it. Everything goes over the one TCP connection that was
 //! checked: what the camera names as addresses of its streams is asked for there, and nowhere else.
 //!
-//! The library sets no limit to the length of a message or of an access unit, and shows nobody how much it holds. What
-//! can be seen is how the process grows while it waits for it: that ends the run.
+//! The library sets no limit to the length of a message or of an access unit, so it is connected through a [`Relay`],
+//! which does.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use futures_util::StreamExt as _;
 use media::jpeg::{self, Dropped, Splitter};
 use retina::{
     client::{
-        Credentials, Demuxed, Described, PlayOptions, Session, SessionGroup, SessionIdPolicy,
-        SessionOptions, SetupOptions, TeardownPolicy, Tool, UnassignedChannelDataPolicy,
+        Credentials, Demuxed, Described, PlayOptions, Session, SessionIdPolicy, SessionOptions,
+        SetupOptions, TeardownPolicy, UnassignedChannelDataPolicy,
     },
     codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame},
 };
@@ -25,27 +25,33 @@ use crate::{
     Failure, Kind, Run, Settings, Sink, Source,
     address::{Address, RtspAddress},
     failure,
+    relay::Relay,
     transcoder::{Codec, Transcoder},
 };
 
 /// For each question until the stream plays: some cameras start their encoder only then. After it, whoever runs the
 /// source watches.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the farewell may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// RFC 2435 has eight bits for a width or height, in units of eight pixels.
 const JPEG_MAX_PX: u32 = 2040;
 
-/// How much the process may grow while one answer or one frame is waited for, beyond the largest frame.
-const GROWTH_BYTES: usize = 32 << 20;
-/// How often one looks, if the wait is longer.
-const LOOK: Duration = Duration::from_millis(20);
+/// What may come for one answer or one frame, beyond the largest frame twice: packets that were lost, other streams.
+const BESIDE_BYTES: usize = 1 << 20;
 
 /// What the chosen stream carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Jpeg,
     Coded(Codec),
+}
+
+/// A stream that plays.
+struct Video {
+    demuxed: Demuxed,
+    relay: Relay,
+    /// Of the chosen stream among those that the camera has.
+    index: usize,
+    format: Format,
 }
 
 /// A network camera.
@@ -85,19 +91,23 @@ impl Rtsp {
         without_secrets(text.lines().next().unwrap_or_default(), &self.address)
     }
 
-    /// The address to ask for, at one of the addresses that were checked.
+    /// The address to ask for, by way of the relay.
     fn url(&self, at: SocketAddr) -> Result<Url, Failure> {
         format!("rtsp://{at}{}", self.address.path_and_query)
             .parse()
             .map_err(|error| self.failure(Kind::Unreachable, error))
     }
 
-    async fn describe_at(
-        &self,
-        at: SocketAddr,
-        group: &Arc<SessionGroup>,
-        teardown: TeardownPolicy,
-    ) -> Result<Session<Described>, Failure> {
+    fn endless(&self) -> Failure {
+        self.failure(Kind::NoVideo, "it sends without end")
+    }
+
+    async fn describe_at(&self, at: SocketAddr) -> Result<(Session<Described>, Relay), Failure> {
+        let most = 2 * self.settings.max_frame_bytes + BESIDE_BYTES;
+        let relay = timeout(PATIENCE, Relay::open(at, most))
+            .await
+            .map_err(|_| self.failure(Kind::Unreachable, "no answer"))?
+            .map_err(|error| self.failure(Kind::Unreachable, error))?;
         let login = self.address.login.clone().map(|login| Credentials {
             username: login.name,
             password: login.password,
@@ -105,32 +115,33 @@ impl Rtsp {
         let options = SessionOptions::default()
             .creds(login)
             .user_agent(concat!("my-cctv-server/", env!("CARGO_PKG_VERSION")).to_owned())
-            .session_group(Arc::clone(group))
             .session_id(SessionIdPolicy::UseFirst)
             .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
-            .teardown(teardown);
-        timeout(PATIENCE, Session::describe(self.url(at)?, options))
+            // The end of the connection ends the session. A farewell would go on reading for seconds, whatever the camera
+            // sends, where nobody watches over the memory it takes.
+            .teardown(TeardownPolicy::Never);
+        let url = self.url(relay.address())?;
+        let session = timeout(PATIENCE, Session::describe(url, options))
             .await
-            .map_err(|_| self.failure(Kind::Unreachable, "no answer"))?
-            .map_err(|error| self.refused(&error, Kind::Unreachable))
+            .map_err(|_| self.failure(Kind::Unreachable, "no answer"))?;
+        match session {
+            Ok(session) => {
+                relay.frame();
+                Ok((session, relay))
+            }
+            Err(_) if relay.is_cut() => Err(self.endless()),
+            Err(error) => Err(self.refused(&error, Kind::Unreachable)),
+        }
     }
 
     /// Asks what there is, at the first address that is reached.
-    async fn describe(&self, group: &Arc<SessionGroup>) -> Result<Session<Described>, Failure> {
+    async fn describe(&self) -> Result<(Session<Described>, Relay), Failure> {
         let unreachable = |error: &dyn fmt::Display| self.failure(Kind::Unreachable, error);
         let found = self.address.resolve().await.map_err(|e| unreachable(&e))?;
         let mut last = unreachable(&"the name has no address");
         for at in found {
-            match self.describe_at(at, group, TeardownPolicy::Auto).await {
-                Ok(session) => {
-                    // For an old live555 the library says farewell on a new connection, to an address of the camera's
-                    // choice. That one leaves without a word.
-                    if session.tool().is_some_and(Tool::has_live555_tcp_bug) {
-                        drop(session);
-                        return self.describe_at(at, group, TeardownPolicy::Never).await;
-                    }
-                    return Ok(session);
-                }
+            match self.describe_at(at).await {
+                Ok(session) => return Ok(session),
                 Err(failure) if failure.kind == Kind::Unreachable => last = failure,
                 Err(failure) => return Err(failure),
             }
@@ -138,8 +149,8 @@ impl Rtsp {
         Err(last)
     }
 
-    async fn open(&self, group: &Arc<SessionGroup>) -> Result<(Demuxed, usize, Format), Failure> {
-        let mut session = self.describe(group).await?;
+    async fn open(&self) -> Result<Video, Failure> {
+        let (mut session, relay) = self.describe().await?;
         let streams: Vec<_> = session
             .streams()
             .iter()
@@ -171,20 +182,25 @@ impl Rtsp {
         let demuxed = playing
             .demuxed()
             .map_err(|error| self.refused(&error, Kind::NoVideo))?;
-        Ok((demuxed, index, format))
+        Ok(Video {
+            demuxed,
+            relay,
+            index,
+            format,
+        })
     }
 
     /// The next frame of the video.
-    async fn next(&self, video: &mut Demuxed) -> Result<VideoFrame, Failure> {
+    async fn next(&self, video: &mut Video) -> Result<VideoFrame, Failure> {
         loop {
-            let item = tokio::select! {
-                biased;
-                item = video.next() => item,
-                failure = self.outgrown() => return Err(failure),
-            };
-            match item {
-                Some(Ok(CodecItem::VideoFrame(frame))) => return Ok(frame),
+            match video.demuxed.next().await {
+                Some(Ok(CodecItem::VideoFrame(frame))) => {
+                    video.relay.frame();
+                    return Ok(frame);
+                }
                 Some(Ok(_)) => {}
+                Some(Err(_)) if video.relay.is_cut() => return Err(self.endless()),
+                None if video.relay.is_cut() => return Err(self.endless()),
                 Some(Err(error)) => {
                     return Err(self.failure(Kind::Ended, self.plain(&error)));
                 }
@@ -193,39 +209,23 @@ impl Rtsp {
         }
     }
 
-    /// Returns when the process has grown by more than a camera may make it.
-    async fn outgrown(&self) -> Failure {
-        let limit = GROWTH_BYTES + self.settings.max_frame_bytes;
-        let mut before = None;
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let now = resident_bytes();
-            if now > *before.get_or_insert(now) + limit {
-                return self.failure(Kind::NoVideo, "it sends without end");
-            }
-        }
-    }
-
     async fn run(&self, sink: &mut dyn Sink, stop: &CancellationToken) -> Result<(), Failure> {
-        let group = Arc::new(SessionGroup::default());
-        let result = tokio::select! {
+        tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            failure = self.outgrown() => Err(failure),
-            opened = self.open(&group) => match opened {
-                Ok((video, _, Format::Jpeg)) => self.pass_through(video, sink, stop).await,
-                Ok((video, index, Format::Coded(codec))) => self.transcode(video, index, codec, sink, stop).await,
+            opened = self.open() => match opened {
+                Ok(video) => match video.format {
+                    Format::Jpeg => self.pass_through(video, sink, stop).await,
+                    Format::Coded(codec) => self.transcode(video, codec, sink, stop).await,
+                },
                 Err(failure) => Err(failure),
             },
-        };
-        // The session has been dropped, and its farewell is on its way.
-        let _ = timeout(FAREWELL, group.await_teardown()).await;
-        result
+        }
     }
 
     async fn pass_through(
         &self,
-        mut video: Demuxed,
+        mut video: Video,
         sink: &mut dyn Sink,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
@@ -258,14 +258,13 @@ impl Rtsp {
 
     async fn transcode(
         &self,
-        video: Demuxed,
-        index: usize,
+        video: Video,
         codec: Codec,
         sink: &mut dyn Sink,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
         let mut transcoder = Transcoder::start(codec, &self.settings)?;
-        let result = self.feed(video, index, &mut transcoder, sink, stop).await;
+        let result = self.feed(video, &mut transcoder, sink, stop).await;
         match result {
             Some(result) => {
                 transcoder.stop(sink).await;
@@ -278,8 +277,7 @@ impl Rtsp {
     /// Gives ffmpeg what comes, until one of the two ends; `None` if it was ffmpeg.
     async fn feed(
         &self,
-        mut video: Demuxed,
-        index: usize,
+        mut video: Video,
         transcoder: &mut Transcoder,
         sink: &mut dyn Sink,
         stop: &CancellationToken,
@@ -296,7 +294,8 @@ impl Rtsp {
                 },
             };
             if (frame.has_new_parameters() || size_px.is_none())
-                && let Some(ParametersRef::Video(now)) = video.streams()[index].parameters()
+                && let Some(ParametersRef::Video(now)) =
+                    video.demuxed.streams()[video.index].parameters()
                 && size_px
                     .replace(now.pixel_dimensions())
                     .is_some_and(|was| was != now.pixel_dimensions())
@@ -351,14 +350,6 @@ fn choose(streams: &[(&str, &str, u8)], sdp: &[u8]) -> Result<(usize, Format), S
         "it offers {}, and neither JPEG nor H.264 nor H.265",
         offered.join(", ")
     )))
-}
-
-/// Memory of this process; 0 if the kernel does not say.
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<usize>().ok());
-    kib.unwrap_or_default() * 1024
 }
 
 /// Whether the description gives pictures of this payload type a size that JPEG over RTP has no room for. There is no

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::sync::watch;
+
 use crate::Stream;
 
 /// Names a camera in addresses, files and messages: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
@@ -55,12 +57,24 @@ impl fmt::Debug for CameraId {
 #[derive(Debug, Default)]
 pub struct Hub {
     streams: Mutex<Vec<Arc<Stream>>>,
+    /// Counts up with each rendition that is wanted anew, and when the streams change.
+    wishes: Arc<watch::Sender<u64>>,
 }
 
 impl Hub {
     /// Sets which streams there are, in their order.
     pub fn set(&self, streams: Vec<Arc<Stream>>) {
+        for stream in &streams {
+            stream.tell_wishes_to(&self.wishes);
+        }
         *self.lock() = streams;
+        self.wishes.send_modify(|count| *count += 1);
+    }
+
+    /// Changes when another rendition is wanted, or when the streams change: for whoever makes renditions.
+    #[must_use]
+    pub fn rendition_wishes(&self) -> watch::Receiver<u64> {
+        self.wishes.subscribe()
     }
 
     /// Every stream.

@@ -4,6 +4,9 @@
 //! [`Reader`]s take them out, either the newest ([`Stream::latest`]) or all of them ([`Stream::in_order`]),
 //! and nobody waits for anybody: a reader that is late loses frames of its own, and counts them.
 //!
+//! A stream has renditions ([`Stream::rendition`]): streams of the same camera whose frames are smaller. They are wanted
+//! while somebody holds them; who makes them is told by [`Hub::rendition_wishes`].
+//!
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 

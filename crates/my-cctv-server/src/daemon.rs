@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use hub::Hub;
-use pipeline::Cameras;
+use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -45,6 +45,7 @@ async fn run(config: Config, options: Options) -> anyhow::Result<()> {
         cameras,
         log_filter,
         log_format,
+        max_cpu_percent,
         open_on_purpose,
     } = config;
     logging::start(log_filter, log_format);
@@ -76,6 +77,8 @@ async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let hub = Arc::new(Hub::default());
     let (sender, wanted) = watch::channel(cameras);
     let cameras = tokio::spawn(Cameras::new(hub.clone(), wanted).run(stop.clone()));
+    let renditions = Renditions::new(hub.clone(), max_cpu_percent).run(stop.clone());
+    let _renditions = AbortOnDropHandle::new(tokio::spawn(renditions));
     let reload = Reload {
         options,
         serve: told,

@@ -75,7 +75,7 @@ impl Reload {
         };
         let Config { serve, cameras, .. } = config;
         if serve != self.serve {
-            warn!("a key of [server] changed: that takes effect at the next start");
+            warn!("a key of [server] or [quality] changed: that takes effect at the next start");
         }
         let changed = self.cameras.send_if_modified(|old| {
             let changed = *old != cameras;

@@ -3,24 +3,32 @@
 //! Reads the hub. Knows no camera, and starts none: it asks for one by holding a guard.
 //!
 //! The way of a frame through here: `live` lets a viewer in, `listener` takes the connection back from the HTTP library
-//! once the head is written, and `delivery` writes the part that all viewers share, one call for each frame.
+//! once the head is written, `feed` says which frame is next and when, and
+//! `delivery` writes the part that all viewers share, one call for each frame.
 
 mod api;
 mod base_path;
+mod choice;
 mod config;
 mod connection;
 mod delivery;
 mod farewell;
+mod feed;
 mod incidents;
+mod line;
 mod listener;
 mod live;
 mod openapi;
 mod page;
 mod problem;
+#[cfg(test)]
+mod simulated;
 mod snapshot;
 mod state;
+mod tcp_info;
 mod viewers;
 mod wire;
+mod wish;
 
 pub use config::Config;
 pub use listener::{Listening, bind};

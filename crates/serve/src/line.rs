@@ -1,19 +1,23 @@
 //! What one viewer's line carries, and when the next frame may be started on it.
 //!
 //! Pure: what the kernel says about the connection comes in with its time, and a decision comes out. A frame is started
-//! when what was sent before has left the queues, in this machine and on the way, but for half a frame time. A path that is
+//! when what was sent before has left the queues, in this machine and on the way, but for a quarter of a frame time. A path that is
 //! merely long holds nothing up: what is on its way and not in a queue does not count.
 
 use std::time::Duration;
 
 /// A rate is measured over at least so long.
-const WINDOW: Duration = Duration::from_millis(100);
+const WINDOW: Duration = Duration::from_millis(40);
+/// Unless less gets through in all of [`MEMORY`], over so many bytes.
+const WINDOW_BYTES: u64 = 6000;
 /// The memory of the rate.
 const MEMORY: Duration = Duration::from_millis(250);
 /// A round trip may be so much longer than the shortest one, and a quarter of that, before something queues.
 const JITTER: Duration = Duration::from_millis(10);
-/// A rate that was not seen for so long may have been too low.
-const FRESH: Duration = Duration::from_secs(2);
+/// For how long after a queue was seen the line counts as narrow.
+const FRESH: Duration = Duration::from_secs(1);
+/// Something waits here, and how fast it goes is not known yet.
+const UNKNOWN: Duration = Duration::from_millis(35);
 /// Frames without a sign of a queue, after which the line is not watched any more.
 const CALM_FRAMES: u32 = 16;
 /// How soon one looks again.
@@ -50,9 +54,13 @@ pub(crate) struct Line {
     has_waited: bool,
     /// Bytes per second, seen while more was there to send than went.
     rate: Option<f64>,
-    rate_at: Duration,
+    /// When there was last a queue by other signs than the rate.
+    queued_at: Option<Duration>,
     /// Begin of the measurement that goes on, and what was acknowledged then.
     begin: Option<(Duration, u64)>,
+    /// The same of the last look.
+    here: (Duration, u64),
+    is_empty: bool,
     backlog: Duration,
     rtt: Duration,
     min_rtt: Duration,
@@ -66,8 +74,10 @@ impl Default for Line {
             calm_frames: 0,
             has_waited: false,
             rate: None,
-            rate_at: Duration::ZERO,
+            queued_at: None,
             begin: None,
+            here: (Duration::ZERO, 0),
+            is_empty: true,
             backlog: Duration::ZERO,
             rtt: Duration::ZERO,
             min_rtt: Duration::ZERO,
@@ -122,6 +132,14 @@ impl Line {
             self.calm_frames += 1;
         }
         self.has_waited = false;
+        // On an empty line, its first acknowledgement is a round trip away.
+        let (at, acked) = self.here;
+        let away = if self.is_empty {
+            self.min_rtt
+        } else {
+            Duration::ZERO
+        };
+        self.begin.get_or_insert((at + away, acked));
         if self.calm_frames >= CALM_FRAMES && may_rest {
             self.is_watched = false;
             self.begin = None;
@@ -133,27 +151,31 @@ impl Line {
         self.rtt = look.rtt;
         self.min_rtt = look.min_rtt;
         let excess = look.rtt.saturating_sub(look.min_rtt);
-        let in_network = look.unacked_bytes > 0 && excess > JITTER + look.min_rtt / 4;
-        let is_queued = look.notsent_bytes > 0 || in_network;
-        let is_stuck = self.measure(look, is_queued);
-        self.backlog = match self.usable_rate(look, is_queued) {
-            Some(rate) => {
-                let network = if look.unacked_bytes > 0 {
-                    let sending = seconds(float(look.unacked_bytes) / rate);
-                    excess.min(sending.saturating_sub(look.min_rtt))
-                } else {
-                    Duration::ZERO
-                };
-                network + seconds(float(look.notsent_bytes) / rate)
+        let is_late = look.unacked_bytes > 0 && excess > JITTER + look.min_rtt / 4;
+        if look.notsent_bytes > 0 || is_late {
+            self.queued_at = Some(look.at);
+        }
+        // With queues seen a moment ago, what is under way is measured; what is under way on a line that is merely long
+        // says only how much was sent.
+        let is_fresh = |at: Duration| look.at.saturating_sub(at) < FRESH;
+        let has_queued = self.queued_at.is_some_and(is_fresh);
+        let is_busy = look.notsent_bytes > 0 || (look.unacked_bytes > 0 && has_queued);
+        let is_stuck = self.measure(look, is_busy);
+        let after_the_pipe =
+            |rate: f64| seconds(float(look.unacked_bytes) / rate).saturating_sub(look.min_rtt);
+        self.backlog = match self.rate.filter(|_| has_queued) {
+            // The smoothed round trip follows a queue only after some segments; the rate tells at once.
+            Some(rate) => after_the_pipe(rate) + seconds(float(look.notsent_bytes) / rate),
+            None if look.notsent_bytes > 0 => UNKNOWN,
+            None if look.unacked_bytes > 0 && look.delivery_rate > 0 => {
+                excess.min(after_the_pipe(float(look.delivery_rate)))
             }
-            // Nothing is known yet, and something waits.
-            None if is_queued => Duration::from_millis(35),
             None => Duration::ZERO,
         };
         if is_stuck {
             self.backlog = self.backlog.max(LATEST);
         }
-        let allowed = (interval / 2).clamp(SOONEST, LATEST / 2);
+        let allowed = (interval / 4).clamp(SOONEST, LATEST / 2);
         if self.backlog <= allowed {
             return Gate::Open;
         }
@@ -162,45 +184,43 @@ impl Line {
         Gate::Wait((self.backlog - allowed).clamp(SOONEST, LATEST))
     }
 
-    /// Measures the rate while there is a queue. True when nothing gets through at all.
-    fn measure(&mut self, look: &Look, is_queued: bool) -> bool {
-        if !is_queued {
-            self.begin = None;
+    /// Measures the rate while the line is busy. True when nothing gets through at all.
+    fn measure(&mut self, look: &Look, is_busy: bool) -> bool {
+        self.here = (look.at, look.acked_bytes);
+        self.is_empty = look.unacked_bytes + look.notsent_bytes == 0;
+        let Some((at, acked)) = self.begin else {
+            self.begin = Some(self.here).filter(|_| is_busy);
             return false;
-        }
-        let here = (look.at, look.acked_bytes);
-        let (at, acked) = *self.begin.get_or_insert(here);
+        };
         let passed = look.at.saturating_sub(at);
-        if passed < WINDOW.max(look.min_rtt) {
+        let bytes = look.acked_bytes.saturating_sub(acked);
+        if !is_busy {
+            self.begin = None;
+            self.emptied(passed, bytes);
             return false;
         }
-        let bytes = look.acked_bytes.saturating_sub(acked);
+        // A few segments more or less must not matter.
+        let is_enough = bytes >= WINDOW_BYTES || passed >= MEMORY;
+        if passed < WINDOW.max(look.min_rtt) || !is_enough {
+            return false;
+        }
         if bytes == 0 {
             return true;
         }
-        let mut sample = float(bytes) / passed.as_secs_f64();
-        // With nothing waiting here, this may be what we sent and not what could go. (With something waiting, the kernel's
-        // rate is of no use: bursts into a window that opens now and then look fast.)
-        if look.notsent_bytes == 0 {
-            sample = sample.max(float(look.delivery_rate));
-        }
+        let sample = float(bytes) / passed.as_secs_f64();
         let weight = (passed.as_secs_f64() / MEMORY.as_secs_f64()).min(1.0);
         let rate = self.rate.unwrap_or(sample);
         self.rate = Some((rate + (sample - rate) * weight).max(1.0));
-        self.rate_at = look.at;
-        self.begin = Some(here);
+        self.begin = Some(self.here);
         false
     }
 
-    /// What queues are divided by.
-    fn usable_rate(&self, look: &Look, is_queued: bool) -> Option<f64> {
-        let by_kernel = Some(float(look.delivery_rate)).filter(|rate| *rate > 0.0);
-        if is_queued || look.at.saturating_sub(self.rate_at) < FRESH {
-            return self.rate.or(by_kernel.filter(|_| !is_queued));
-        }
-        match (self.rate, by_kernel) {
-            (Some(own), Some(kernel)) => Some(own.max(kernel)),
-            (own, kernel) => own.or(kernel),
+    /// The queue is gone; when exactly, nobody knows. What went is the least that the line carries.
+    fn emptied(&mut self, passed: Duration, bytes: u64) {
+        if let Some(rate) = &mut self.rate
+            && passed >= WINDOW / 2
+        {
+            *rate = rate.max(float(bytes) / passed.as_secs_f64());
         }
     }
 }

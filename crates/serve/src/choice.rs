@@ -22,6 +22,8 @@ const RARELY: Duration = Duration::from_secs(60);
 const PROBATION: Duration = Duration::from_secs(10);
 /// For how long too little has to get through before pictures shrink.
 const SHORT: Duration = Duration::from_millis(500);
+/// The same for a try.
+const SHORT_TRY: Duration = Duration::from_millis(150);
 
 /// From the best down; those above what a viewer asked for are left out.
 const LADDER: [Rendition; 5] = [
@@ -67,6 +69,13 @@ pub(crate) struct Now {
     pub(crate) fps: f64,
     /// Bytes of the camera's newest picture.
     pub(crate) original_bytes: usize,
+}
+
+/// Pictures become larger or better, or the opposite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Up,
+    Down,
 }
 
 /// One viewer's place on the ladder.
@@ -171,8 +180,8 @@ impl Choice {
             .max(1.0)
     }
 
-    /// True when the rendition changed.
-    pub(crate) fn decide(&mut self, now: &Now) -> bool {
+    /// Whether the rendition changes, and how.
+    pub(crate) fn decide(&mut self, now: &Now) -> Option<Change> {
         if now.is_held {
             self.held_at = now.at;
         }
@@ -182,9 +191,9 @@ impl Choice {
             self.try_after = PATIENCE;
         }
         let needed = now.fps.min(FEWEST_FPS);
-        let Some(to) = self.lower(now, needed).or_else(|| self.higher(now, needed)) else {
-            return false;
-        };
+        let to = self
+            .lower(now, needed)
+            .or_else(|| self.higher(now, needed))?;
         let is_up = to < self.at;
         if !is_up && self.on_probation {
             self.try_after = (self.try_after * 2).min(RARELY);
@@ -194,7 +203,7 @@ impl Choice {
         self.stepped_at = now.at;
         self.short_since = None;
         self.fits_since = None;
-        true
+        Some(if is_up { Change::Up } else { Change::Down })
     }
 
     /// Where to go down to, when too little has got through for too long.
@@ -211,7 +220,13 @@ impl Choice {
             return None;
         }
         let since = *self.short_since.get_or_insert(now.at);
-        if now.at.saturating_sub(since) < SHORT.max(now.min_rtt * 5) {
+        // A try is given up sooner: what it costs is a pause.
+        let (least, round_trips) = if self.on_probation {
+            (SHORT_TRY, 3)
+        } else {
+            (SHORT, 5)
+        };
+        if now.at.saturating_sub(since) < least.max(now.min_rtt * round_trips) {
             return None;
         }
         let last = self.steps.len() - 1;
@@ -228,9 +243,10 @@ impl Choice {
         } else {
             self.fits_since = None;
         }
+        let has_rested = now.at.saturating_sub(self.stepped_at) >= self.try_after;
         let fits = self
             .fits_since
-            .is_some_and(|since| now.at.saturating_sub(since) >= PATIENCE);
+            .is_some_and(|since| has_rested && now.at.saturating_sub(since) >= PATIENCE);
         let quiet = now
             .at
             .saturating_sub(self.stepped_at.max(self.losses.many_at));

@@ -16,7 +16,7 @@ use media::{Frame, Rendition};
 use tokio::time::{Sleep, sleep};
 
 use crate::{
-    choice::{Choice, Now},
+    choice::{Change, Choice, Now},
     line::{Gate, Line, Look},
     viewers::{Place, Quality},
     wire::Wire,
@@ -206,7 +206,12 @@ impl Feed {
             fps: self.wanted_fps(),
             original_bytes: self.camera.newest().map_or(0, |frame| frame.len()),
         };
-        if state.original_bytes > 0 && self.choice.decide(&state) {
+        if state.original_bytes > 0
+            && let Some(change) = self.choice.decide(&state)
+        {
+            if change == Change::Up {
+                self.line.is_tried(look.at);
+            }
             self.read_what_is_chosen();
         }
         gate

@@ -14,6 +14,8 @@ const WINDOW_BYTES: u64 = 6000;
 const MEMORY: Duration = Duration::from_millis(250);
 /// A round trip may be so much longer than the shortest one, and a quarter of that, before something queues.
 const JITTER: Duration = Duration::from_millis(10);
+/// About the length of one.
+const SEGMENT: u64 = 1448;
 /// For how long after a queue was seen the line counts as narrow.
 const FRESH: Duration = Duration::from_secs(1);
 /// Something waits here, and how fast it goes is not known yet.
@@ -60,7 +62,10 @@ pub(crate) struct Line {
     begin: Option<(Duration, u64)>,
     /// The same of the last look.
     here: (Duration, u64),
-    is_empty: bool,
+    /// Bytes that were not acknowledged then.
+    outstanding: f64,
+    /// Begin of the measurement of the least, as above.
+    mark: (Duration, u64),
     backlog: Duration,
     rtt: Duration,
     min_rtt: Duration,
@@ -77,7 +82,8 @@ impl Default for Line {
             queued_at: None,
             begin: None,
             here: (Duration::ZERO, 0),
-            is_empty: true,
+            outstanding: 0.0,
+            mark: (Duration::ZERO, 0),
             backlog: Duration::ZERO,
             rtt: Duration::ZERO,
             min_rtt: Duration::ZERO,
@@ -117,6 +123,11 @@ impl Line {
         self.backlog + sending + self.min_rtt / 2
     }
 
+    /// Larger frames follow, to see whether the line carries them: nothing may pile up behind the first one.
+    pub(crate) fn is_tried(&mut self, at: Duration) {
+        self.queued_at = Some(at);
+    }
+
     /// The socket took no more.
     pub(crate) fn blocked(&mut self) {
         self.is_watched = true;
@@ -132,14 +143,16 @@ impl Line {
             self.calm_frames += 1;
         }
         self.has_waited = false;
-        // On an empty line, its first acknowledgement is a round trip away.
-        let (at, acked) = self.here;
-        let away = if self.is_empty {
-            self.min_rtt
-        } else {
-            Duration::ZERO
+        // Of a pipe that is not full, nothing is acknowledged for a while: that is no measure of the rate.
+        let (at, acked) = self.begin.unwrap_or(self.here);
+        let gap = match self.rate {
+            Some(rate) => self
+                .min_rtt
+                .saturating_sub(seconds(self.outstanding / rate)),
+            None if self.outstanding == 0.0 => self.min_rtt,
+            None => Duration::ZERO,
         };
-        self.begin.get_or_insert((at + away, acked));
+        self.begin = Some((at + gap, acked));
         if self.calm_frames >= CALM_FRAMES && may_rest {
             self.is_watched = false;
             self.begin = None;
@@ -187,7 +200,8 @@ impl Line {
     /// Measures the rate while the line is busy. True when nothing gets through at all.
     fn measure(&mut self, look: &Look, is_busy: bool) -> bool {
         self.here = (look.at, look.acked_bytes);
-        self.is_empty = look.unacked_bytes + look.notsent_bytes == 0;
+        self.raise(look);
+        self.outstanding = float(look.unacked_bytes + look.notsent_bytes);
         let Some((at, acked)) = self.begin else {
             self.begin = Some(self.here).filter(|_| is_busy);
             return false;
@@ -196,7 +210,6 @@ impl Line {
         let bytes = look.acked_bytes.saturating_sub(acked);
         if !is_busy {
             self.begin = None;
-            self.emptied(passed, bytes);
             return false;
         }
         // A few segments more or less must not matter.
@@ -215,12 +228,21 @@ impl Line {
         false
     }
 
-    /// The queue is gone; when exactly, nobody knows. What went is the least that the line carries.
-    fn emptied(&mut self, passed: Duration, bytes: u64) {
-        if let Some(rate) = &mut self.rate
-            && passed >= WINDOW / 2
-        {
-            *rate = rate.max(float(bytes) / passed.as_secs_f64());
+    /// Raises a rate that is plainly too low: what was acknowledged between two looks is the least that the line carries,
+    /// busy or not. Otherwise one that holds frames back would never be proven wrong.
+    fn raise(&mut self, look: &Look) {
+        let (at, acked) = self.mark;
+        let passed = look.at.saturating_sub(at);
+        let bytes = look.acked_bytes.saturating_sub(acked);
+        if passed < WINDOW / 2 || (bytes < 2 * SEGMENT && passed < WINDOW * 4) {
+            return;
+        }
+        self.mark = (look.at, look.acked_bytes);
+        if let Some(rate) = &mut self.rate {
+            // The first segment may have been through before. And little by little: many lines let a burst through faster
+            // than what follows.
+            let least = float(bytes.saturating_sub(SEGMENT)) / passed.as_secs_f64();
+            *rate += (least - *rate).max(0.0) / 2.0;
         }
     }
 }

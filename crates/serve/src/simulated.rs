@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use media::Rendition;
 
 use crate::{
-    choice::{Choice, Now},
+    choice::{Change, Choice, Now},
     line::{Gate, Line, Look},
 };
 
@@ -66,8 +66,8 @@ impl Path {
             self.acked += bytes;
             let sample = at - sent;
             self.smoothed = self.smoothed * 7 / 8 + sample / 8;
-            // Grows as long as it was used; a queue that large has long been noticed.
-            if self.notsent > 0.0 && self.smoothed < self.round_trip * 4 {
+            // Grows as long as half of it is used; a queue that large has long been noticed.
+            if self.in_flight * 2.0 > self.window && self.smoothed < self.round_trip * 4 {
                 self.window += bytes;
             }
             self.lately.push_back((at, bytes));
@@ -177,7 +177,10 @@ fn watch(rates: &[(u64, f64)], round_trip_ms: u64, seconds: u64) -> Seen {
                 fps: FPS,
                 original_bytes: 40_000,
             };
-            if choice.decide(&now) {
+            if let Some(change) = choice.decide(&now) {
+                if change == Change::Up {
+                    line.is_tried(at);
+                }
                 seen.switches.push(at);
             }
             if let Gate::Wait(time) = gate {

@@ -15,6 +15,7 @@ mod hostile;
 mod load;
 mod network;
 mod places;
+mod quality;
 mod shutdown;
 mod slow;
 mod snapshot;

@@ -3,6 +3,7 @@
 mod http;
 mod log;
 mod media;
+mod net;
 mod parts;
 mod server;
 mod watcher;
@@ -16,6 +17,7 @@ use std::{
 
 pub(crate) use http::{Client, Reply};
 pub(crate) use media::{decode, draw, frames};
+pub(crate) use net::{Line, Networks, Proxy};
 pub(crate) use parts::{Part, Parts};
 pub(crate) use server::{Server, Setup};
 pub(crate) use watcher::Watcher;

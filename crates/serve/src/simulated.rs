@@ -1,4 +1,9 @@
 //! A connection and a camera on paper: what the decisions about a line lead to, faster than real time.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bytes and times of a few minutes"
+)]
 
 use std::{collections::VecDeque, time::Duration};
 

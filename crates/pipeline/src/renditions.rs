@@ -27,6 +27,8 @@ use tracing::{debug, error, warn};
 
 /// Behind everything else that wants the processor: what is made late is late for those who asked for less.
 const NICENESS: i32 = 5;
+/// What a breakdown counts as: nobody gains by one after the other.
+const BREAKDOWN: Duration = Duration::from_millis(100);
 /// How often one says that a camera's pictures cannot be decoded.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -162,9 +164,15 @@ impl Renditions {
             return Duration::ZERO;
         }
         let id = stream.id().clone();
-        let Some(done) = self.work(frame.bytes(), forms.clone()).await else {
-            return Duration::from_secs(1);
-        };
+        let work = self.work(frame.bytes(), forms.clone()).await;
+        let done = work.unwrap_or_else(|| Done {
+            pictures: Err(rendition::Error::Decode("it broke down".to_owned())),
+            cost: BREAKDOWN,
+        });
+        // Stopped meanwhile: nobody is to find an old picture.
+        if self.sources[at].stream.newest().is_none() {
+            return Duration::ZERO;
+        }
         let cost = done.cost / u32::try_from(forms.len()).unwrap_or(1);
         match done.pictures {
             Ok(pictures) => {

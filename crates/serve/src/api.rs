@@ -472,7 +472,7 @@ pub(crate) struct Action {
     get,
     path = "/",
     tag = "live",
-    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), Wish),
+    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
     responses(
         (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), (String = "multipart/x-mixed-replace"), (String = "image/jpeg"))),
         (status = 400, description = "Unknown action", body = Problem, content_type = "application/problem+json"),
@@ -483,6 +483,7 @@ pub(crate) async fn root(
     Asked(Action { action }): Asked<Action>,
     camera: Result<Camera, Problem>,
     visit: Visit,
+    options: Result<Asked<StreamOptions>, Problem>,
     wish: Result<Asked<Wish>, Problem>,
     method: Method,
     headers: HeaderMap,
@@ -494,14 +495,14 @@ pub(crate) async fn root(
         Ok(camera) => camera,
         Err(problem) => return problem.into_response(),
     };
-    let wish = match wish {
-        Ok(Asked(wish)) => wish,
+    let (options, wish) = match options.and_then(|options| Ok((options, wish?))) {
+        Ok((Asked(options), Asked(wish))) => (options, wish),
         Err(problem) => return problem.into_response(),
     };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();
     match action {
-        "stream" => live::open(&app, &stream, visit, StreamOptions::default(), wish),
+        "stream" => live::open(&app, &stream, visit, options, wish),
         "snapshot" => snapshot::take(&stream, &method, wish, app.config.snapshot_timeout).await,
         _ => Problem::new(
             StatusCode::BAD_REQUEST,

@@ -154,6 +154,11 @@ impl Choice {
         self.steps[self.at].rendition
     }
 
+    /// What it gets while the line carries it.
+    pub(crate) fn best(&self) -> Rendition {
+        self.steps[0].rendition
+    }
+
     /// Whether the line is not the reason for what is shown.
     pub(crate) fn is_best(&self) -> bool {
         self.at == 0

@@ -23,8 +23,11 @@ use crate::{
     wish::{Pace, Wish},
 };
 
-/// A look costs about a twentieth of a small write.
+/// Frames from one look to the next. A look costs a fifth of a frame's write; among many viewers that counts, among few it
+/// does not.
 const LOOK_EVERY: u32 = 4;
+const LOOK_EVERY_AMONG_MANY: u32 = 8;
+const MANY: usize = 32;
 /// For how long after a frame had to wait the line is called the reason.
 const REASON: Duration = Duration::from_secs(5);
 
@@ -41,7 +44,7 @@ pub(crate) struct Feed {
     opened: Instant,
 
     wish: Wish,
-    /// Which rendition that is depends on the camera's pictures, and none was seen yet.
+    /// Which rendition that is depends on the size of the camera's pictures, and none was seen yet.
     is_wish_open: bool,
     is_automatic: bool,
     pace: Option<Pace>,
@@ -149,13 +152,8 @@ impl Feed {
             if self.last_seq.is_some_and(|last| frame.seq <= last) {
                 continue;
             }
-            if self.is_wish_open {
-                self.is_wish_open = false;
-                self.choice = Choice::new(self.wish.of_frame(&frame), self.is_automatic);
-                if self.choice.rendition() != Rendition::Original {
-                    self.read_what_is_chosen();
-                    continue;
-                }
+            if self.is_wish_open && self.take_up_wish(&frame) {
+                continue;
             }
             self.interval.learn(&frame);
             if let Some(pace) = &mut self.pace
@@ -167,6 +165,20 @@ impl Feed {
             self.starting(wire, &frame);
             return Poll::Ready(Ok(frame));
         }
+    }
+
+    /// Finds out which rendition was asked for. True when that is not what is being read.
+    fn take_up_wish(&mut self, frame: &Arc<Frame>) -> bool {
+        let original = self.camera.newest().unwrap_or_else(|| frame.clone());
+        // What stands in for a picture need not have its size.
+        self.is_wish_open = original.is_placeholder;
+        let best = self.wish.of_frame(&original);
+        if best == self.choice.best() {
+            return false;
+        }
+        self.choice = Choice::new(best, self.is_automatic);
+        self.read_what_is_chosen();
+        true
     }
 
     /// The connection took the whole frame, as so many bytes.
@@ -244,12 +256,15 @@ impl Feed {
             self.choice.learn(frame.len());
             self.line.started(self.choice.is_best());
             self.tell(frame, now);
-            self.until_look = LOOK_EVERY;
             return;
         }
         self.until_look = self.until_look.saturating_sub(1);
         if self.until_look == 0 {
-            self.until_look = LOOK_EVERY;
+            self.until_look = if self.place.watching() > MANY {
+                LOOK_EVERY_AMONG_MANY
+            } else {
+                LOOK_EVERY
+            };
             // The frame's own time spares a look at the clock: what comes out of it is only whether something queues.
             if let Some(look) = self.ask(wire, frame.arrived) {
                 self.line.look(&look, self.interval.mean());

@@ -209,7 +209,7 @@ fn watch(rates: &[(u64, f64)], round_trip_ms: u64, seconds: u64) -> Seen {
         if line.is_watched() {
             choice.learn(bytes as usize);
             line.started(choice.is_best());
-        } else if newest.is_multiple_of(4) {
+        } else if newest.is_multiple_of(8) {
             line.look(&path.look(at), FRAME_TIME);
         }
     }

@@ -235,6 +235,11 @@ impl Place {
             .unwrap_or_else(PoisonError::into_inner) = quality;
     }
 
+    /// How many are watching, this one too.
+    pub(crate) fn watching(&self) -> usize {
+        self.viewers.count()
+    }
+
     /// When the viewer came.
     pub(crate) fn opened(&self) -> Instant {
         self.viewer.opened

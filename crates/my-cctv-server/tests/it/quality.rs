@@ -135,6 +135,7 @@ fn wishes_that_cannot_be_are_refused_in_words() {
         ("/stream?fps=1e9", "fps"),
         ("/snapshot?width=many", "width"),
         ("/?action=stream&quality=0", "quality"),
+        ("/?action=stream&fps=0.01", "fps"),
         ("/api/v1/cameras/main/snapshot?quality=", "quality"),
     ] {
         let reply = server.get(path);

@@ -135,7 +135,16 @@ impl Delivery {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Left),
                     Poll::Ready(Ok(n)) => part.written += n,
                     Poll::Pending => {
-                        self.feed.blocked(wire);
+                        let was_watched = self.feed.blocked(wire);
+                        // Not a byte of it is on its way: by the time there is room, there may be a newer one.
+                        if part.written == 0
+                            && was_watched
+                            && let Some(frame) = part.frame.take()
+                        {
+                            self.feed.put_back(frame);
+                            *in_flight = None;
+                            continue;
+                        }
                         break;
                     }
                 }

@@ -39,6 +39,7 @@ pub(crate) struct Feed {
     /// Frames that earlier readers were too slow for.
     skipped_before: u64,
     last_seq: Option<u64>,
+    put_back: Option<Arc<Frame>>,
     place: Place,
     _demand: Demand,
     opened: Instant,
@@ -76,6 +77,11 @@ impl Interval {
 
     /// Frames that were not seen are counted by their numbers.
     fn learn(&mut self, frame: &Frame) {
+        // Those come at a pace of their own.
+        if frame.is_placeholder {
+            self.last = None;
+            return;
+        }
         if let Some((seq, pts)) = self.last
             && frame.seq > seq
         {
@@ -112,6 +118,7 @@ impl Feed {
             _demand: camera.demand(),
             skipped_before: 0,
             last_seq: None,
+            put_back: None,
             opened: place.opened(),
             wish,
             is_wish_open: !wish.is_none(),
@@ -142,12 +149,25 @@ impl Feed {
                     ready!(timer.as_mut().poll(cx));
                     self.timer = None;
                 }
-                if let Gate::Wait(time) = self.look(wire, Instant::now()) {
+                if let Some(Gate::Wait(time)) = self.look(wire, Instant::now()) {
                     self.timer = Some(Box::pin(sleep(time)));
                     continue;
                 }
             }
-            let frame = ready!(self.reader.poll_next(cx))?;
+            let frame = match self.reader.poll_next(cx) {
+                Poll::Ready(frame) => {
+                    let frame = frame?;
+                    self.forget_put_back();
+                    frame
+                }
+                Poll::Pending => {
+                    let Some(frame) = self.put_back.take() else {
+                        return Poll::Pending;
+                    };
+                    self.last_seq = Some(frame.seq);
+                    return Poll::Ready(Ok(frame));
+                }
+            };
             // Never back in time, whatever the one before was made of.
             if self.last_seq.is_some_and(|last| frame.seq <= last) {
                 continue;
@@ -187,10 +207,29 @@ impl Feed {
         self.place.count(bytes, skipped, frame.arrived);
     }
 
-    /// The connection took no more for now.
-    pub(crate) fn blocked(&mut self, wire: &Wire) {
+    /// The connection took no more for now. True when the line is watched from here on: then the next frame comes when
+    /// there is room, and not before.
+    pub(crate) fn blocked(&mut self, wire: &Wire) -> bool {
         self.line.blocked();
-        self.look(wire, Instant::now());
+        match self.look(wire, Instant::now()) {
+            Some(Gate::Wait(time)) => {
+                self.timer = Some(Box::pin(sleep(time)));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A frame of which nothing was sent; it comes again if there is no newer one.
+    pub(crate) fn put_back(&mut self, frame: Arc<Frame>) {
+        self.last_seq = frame.seq.checked_sub(1);
+        self.put_back = Some(frame);
+    }
+
+    fn forget_put_back(&mut self) {
+        if self.put_back.take().is_some() {
+            self.skipped_before += 1;
+        }
     }
 
     /// Why the stream ended, for the log.
@@ -199,11 +238,9 @@ impl Feed {
     }
 
     /// Looks at the line, and decides what goes over it.
-    fn look(&mut self, wire: &Wire, now: Instant) -> Gate {
+    fn look(&mut self, wire: &Wire, now: Instant) -> Option<Gate> {
         // Where the kernel tells nothing, only its taking no more holds a viewer back.
-        let Some(look) = self.ask(wire, now) else {
-            return Gate::Open;
-        };
+        let look = self.ask(wire, now)?;
         let gate = self.line.look(&look, self.interval.mean());
         let is_held = gate != Gate::Open;
         if is_held {
@@ -226,7 +263,7 @@ impl Feed {
             }
             self.read_what_is_chosen();
         }
-        gate
+        Some(gate)
     }
 
     fn ask(&self, wire: &Wire, now: Instant) -> Option<Look> {
@@ -292,6 +329,7 @@ impl Feed {
 
     /// Reads the rendition that was decided on from now on.
     fn read_what_is_chosen(&mut self) {
+        self.forget_put_back();
         let stream = self.camera.rendition(self.choice.rendition());
         let reader = stream.latest();
         self.place.moved_to(reader.ender());

@@ -126,6 +126,7 @@ impl Line {
     /// Larger frames follow, to see whether the line carries them: nothing may pile up behind the first one.
     pub(crate) fn is_tried(&mut self, at: Duration) {
         self.queued_at = Some(at);
+        self.calm_frames = 0;
     }
 
     /// The socket took no more.

@@ -483,8 +483,7 @@ pub(crate) async fn root(
     Asked(Action { action }): Asked<Action>,
     camera: Result<Camera, Problem>,
     visit: Visit,
-    options: Result<Asked<StreamOptions>, Problem>,
-    wish: Result<Asked<Wish>, Problem>,
+    wishes: Result<(Asked<StreamOptions>, Asked<Wish>), Response>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -495,9 +494,9 @@ pub(crate) async fn root(
         Ok(camera) => camera,
         Err(problem) => return problem.into_response(),
     };
-    let (options, wish) = match options.and_then(|options| Ok((options, wish?))) {
-        Ok((Asked(options), Asked(wish))) => (options, wish),
-        Err(problem) => return problem.into_response(),
+    let (Asked(options), Asked(wish)) = match wishes {
+        Ok(wishes) => wishes,
+        Err(problem) => return problem,
     };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();

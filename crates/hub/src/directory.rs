@@ -53,18 +53,30 @@ impl fmt::Debug for CameraId {
 #[derive(Debug, Default)]
 pub struct Hub {
     streams: watch::Sender<Vec<Arc<Stream>>>,
+    /// Counts up with each rendition that is wanted anew, and when the streams change.
+    wishes: Arc<watch::Sender<u64>>,
 }
 
 impl Hub {
     /// Sets which streams there are, in their order.
     pub fn set(&self, streams: Vec<Arc<Stream>>) {
+        for stream in &streams {
+            stream.tell_wishes_to(&self.wishes);
+        }
         self.streams.send_replace(streams);
+        self.wishes.send_modify(|count| *count += 1);
     }
 
     /// Is told whenever the list was set.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Vec<Arc<Stream>>> {
         self.streams.subscribe()
+    }
+
+    /// Changes when another rendition is wanted, or when the streams change: for whoever makes renditions.
+    #[must_use]
+    pub fn rendition_wishes(&self) -> watch::Receiver<u64> {
+        self.wishes.subscribe()
     }
 
     /// Every stream.

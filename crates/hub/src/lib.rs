@@ -6,6 +6,9 @@
 //!
 //! What somebody sets for a camera passes through here too ([`Stream::controls`]), checked by the crate `control`.
 //!
+//! A stream has renditions ([`Stream::rendition`]): streams of the same camera whose frames are smaller. They are wanted
+//! while somebody holds them; who makes them is told by [`Hub::rendition_wishes`].
+//!
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 

@@ -7,15 +7,15 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt, mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use control::{Class, ControlSet, Invalid};
-use media::Frame;
+use media::{Frame, Rendition};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -42,6 +42,10 @@ pub struct Counters {
     pub dropped_bytes: u64,
     /// Pictures from the camera that were broken or too large.
     pub dropped_pictures: u64,
+    /// Frames made smaller; of a camera's stream, those of all its renditions.
+    pub made_frames: u64,
+    /// CPU time that took, in microseconds.
+    pub made_us: u64,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +55,8 @@ struct AtomicCounters {
     starts: AtomicU64,
     dropped_bytes: AtomicU64,
     dropped_pictures: AtomicU64,
+    made_frames: AtomicU64,
+    made_us: AtomicU64,
 }
 
 /// What people are shown of a camera.
@@ -64,19 +70,25 @@ pub struct About {
     pub framerate: f32,
 }
 
-/// One camera's place in the hub.
+/// One camera's place in the hub, or a rendition's: that has frames and readers of its own, and the rest is its camera's.
 pub struct Stream {
     id: CameraId,
-    about: Mutex<About>,
+    about: Arc<Mutex<About>>,
     ring: Mutex<Ring>,
     demand: Arc<watch::Sender<usize>>,
     restart: Arc<watch::Sender<u64>>,
-    status: watch::Sender<Status>,
+    status: Arc<watch::Sender<Status>>,
     counters: AtomicCounters,
-    incidents: Mutex<Incidents>,
+    incidents: Arc<Mutex<Incidents>>,
     /// Counts what happened to the incidents.
-    incident_changes: watch::Sender<u64>,
-    desk: Desk,
+    incident_changes: Arc<watch::Sender<u64>>,
+    desk: Arc<Desk>,
+    /// Weak, so that a rendition is gone with its last reader.
+    renditions: Mutex<BTreeMap<Rendition, Weak<Self>>>,
+    /// Whom to tell that another rendition is wanted.
+    wishes: OnceLock<Arc<watch::Sender<u64>>>,
+    /// The camera's stream, of a rendition.
+    original: Option<Arc<Self>>,
 }
 
 #[derive(Default)]
@@ -85,6 +97,8 @@ struct Ring {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     next_seq: u64,
+    /// Frames ever published here; differs from `next_seq` where not every frame is made.
+    published: u64,
     readers: Vec<Slot>,
     in_order_readers: usize,
     closed: bool,
@@ -122,16 +136,87 @@ impl Stream {
         };
         Arc::new(Self {
             id,
-            about: Mutex::new(about),
+            about: Arc::new(Mutex::new(about)),
             ring: Mutex::default(),
             demand: Arc::new(watch::Sender::new(0)),
             restart: Arc::new(watch::Sender::new(0)),
-            status: watch::Sender::new(idle),
+            status: Arc::new(watch::Sender::new(idle)),
             counters: AtomicCounters::default(),
-            incidents: Mutex::default(),
-            incident_changes: watch::Sender::new(0),
-            desk: Desk::new(),
+            incidents: Arc::default(),
+            incident_changes: Arc::new(watch::Sender::new(0)),
+            desk: Arc::new(Desk::new()),
+            renditions: Mutex::default(),
+            wishes: OnceLock::new(),
+            original: None,
         })
+    }
+
+    /// The stream of this camera in another form; that of the original is the camera's own. Its frames keep number and
+    /// times. While somebody holds it, it is made.
+    #[must_use]
+    pub fn rendition(self: &Arc<Self>, rendition: Rendition) -> Arc<Self> {
+        if let Some(original) = &self.original {
+            return original.rendition(rendition);
+        }
+        if rendition == Rendition::Original {
+            return self.clone();
+        }
+        let mut renditions = self.lock_renditions();
+        if let Some(stream) = renditions.get(&rendition).and_then(Weak::upgrade) {
+            return stream;
+        }
+        let ring = Ring {
+            closed: self.lock().closed,
+            ..Ring::default()
+        };
+        let stream = Arc::new(Self {
+            id: self.id.clone(),
+            about: self.about.clone(),
+            ring: Mutex::new(ring),
+            demand: self.demand.clone(),
+            restart: self.restart.clone(),
+            status: self.status.clone(),
+            counters: AtomicCounters::default(),
+            incidents: self.incidents.clone(),
+            incident_changes: self.incident_changes.clone(),
+            desk: self.desk.clone(),
+            renditions: Mutex::default(),
+            wishes: OnceLock::new(),
+            original: Some(self.clone()),
+        });
+        renditions.insert(rendition, Arc::downgrade(&stream));
+        drop(renditions);
+        if let Some(wishes) = self.wishes.get() {
+            wishes.send_modify(|count| *count += 1);
+        }
+        stream
+    }
+
+    /// The renditions that somebody holds, the largest first.
+    #[must_use]
+    pub fn renditions(&self) -> Vec<(Rendition, Arc<Self>)> {
+        let mut renditions = self.lock_renditions();
+        renditions.retain(|_, stream| stream.strong_count() > 0);
+        renditions
+            .iter()
+            .filter_map(|(rendition, stream)| Some((*rendition, stream.upgrade()?)))
+            .collect()
+    }
+
+    /// How many read this stream.
+    #[must_use]
+    pub fn reader_count(&self) -> usize {
+        self.lock().readers.iter().filter(|slot| slot.taken).count()
+    }
+
+    pub(crate) fn tell_wishes_to(&self, wishes: &Arc<watch::Sender<u64>>) {
+        let _ = self.wishes.set(wishes.clone());
+    }
+
+    fn lock_renditions(&self) -> MutexGuard<'_, BTreeMap<Rendition, Weak<Self>>> {
+        self.renditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The camera's id.
@@ -227,6 +312,8 @@ impl Stream {
             starts: c.starts.load(Relaxed),
             dropped_bytes: c.dropped_bytes.load(Relaxed),
             dropped_pictures: c.dropped_pictures.load(Relaxed),
+            made_frames: c.made_frames.load(Relaxed),
+            made_us: c.made_us.load(Relaxed),
         }
     }
 
@@ -333,8 +420,9 @@ impl Publisher {
                 .fetch_add(frame.len() as u64, Relaxed);
         }
         let mut ring = self.stream.lock();
-        debug_assert_eq!(frame.seq, ring.next_seq, "frames are numbered by next_seq");
+        debug_assert!(frame.seq >= ring.next_seq, "numbers only grow");
         ring.next_seq = frame.seq + 1;
+        ring.published += 1;
         ring.bytes += frame.len();
         ring.frames.push_back(Arc::new(frame));
         let keep = if ring.in_order_readers > 0 {
@@ -354,6 +442,10 @@ impl Publisher {
         let mut ring = self.stream.lock();
         ring.frames.clear();
         ring.bytes = 0;
+        drop(ring);
+        for (_, stream) in self.stream.renditions() {
+            stream.publisher().clear();
+        }
     }
 
     /// Ends the stream for every reader, now and later.
@@ -361,6 +453,21 @@ impl Publisher {
         let mut ring = self.stream.lock();
         ring.closed = true;
         wake_all(ring, &self.stream);
+        for (_, stream) in self.stream.renditions() {
+            stream.publisher().close();
+        }
+    }
+
+    /// Counts a frame that was made smaller for this rendition, and the CPU time it took.
+    pub fn count_made(&self, cost: Duration) {
+        let cost_us = u64::try_from(cost.as_micros()).unwrap_or(u64::MAX);
+        for stream in [Some(&self.stream), self.stream.original.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            stream.counters.made_frames.fetch_add(1, Relaxed);
+            stream.counters.made_us.fetch_add(cost_us, Relaxed);
+        }
     }
 
     /// Says how the camera is doing. The time is kept while the state stays the same.
@@ -466,6 +573,8 @@ pub struct Reader {
     generation: u64,
     /// The first frame not yet seen.
     next: u64,
+    /// Frames published up to the newest one seen.
+    seen: u64,
     has_seen_one: bool,
     skipped: u64,
 }
@@ -496,6 +605,7 @@ impl Reader {
             slot,
             generation,
             next,
+            seen: 0,
             has_seen_one: false,
             skipped: 0,
         }
@@ -511,6 +621,12 @@ impl Reader {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Whether somebody ended this reader.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stream.lock().readers[self.slot].ended
     }
 
     /// Ends this reader from elsewhere.
@@ -541,9 +657,14 @@ impl Reader {
         };
         if let Some(frame) = found {
             if self.has_seen_one {
-                self.skipped += frame.seq - self.next;
+                self.skipped += match self.mode {
+                    // Numbers have gaps where not every frame is made: those are nobody's loss.
+                    Mode::Latest => (ring.published - self.seen).saturating_sub(1),
+                    Mode::InOrder => frame.seq - self.next,
+                };
             }
             self.has_seen_one = true;
+            self.seen = ring.published;
             self.next = frame.seq + 1;
             return Poll::Ready(Ok(frame.clone()));
         }

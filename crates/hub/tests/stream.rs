@@ -10,7 +10,7 @@ use std::{
 };
 
 use hub::{About, Ended, Hub, Publisher, Reader, Stream};
-use media::{Frame, Pts90k, UnixMicros};
+use media::{Frame, Pts90k, Quality, Rendition, Scale, UnixMicros};
 
 fn stream() -> (Arc<Stream>, Publisher) {
     let stream = Stream::new("main".parse().expect("an id"), About::default());
@@ -189,4 +189,69 @@ fn the_directory_keeps_the_order() {
     assert_eq!(hub.first().unwrap().id().as_str(), "yard");
     assert_eq!(hub.get("main").unwrap().about().name, "main");
     assert!(hub.get("../main").is_none());
+}
+
+const HALF: Rendition = Rendition::Made(Scale::Half, Quality::Q70);
+
+/// A frame of the camera, made smaller for its rendition.
+fn make(rendition: &Arc<Stream>, seq: u64) {
+    let frame = Frame::jpeg(seq, Pts90k(0), UnixMicros(seq), Instant::now(), &[0; 100]);
+    rendition.publisher().publish(frame);
+}
+
+#[test]
+fn a_rendition_keeps_numbers_and_what_is_not_made_is_nobodys_loss() {
+    let (stream, publisher) = stream();
+    publish(&publisher, 5);
+    let rendition = stream.rendition(HALF);
+    assert!(
+        Arc::ptr_eq(&rendition, &stream.rendition(HALF)),
+        "one for all"
+    );
+    assert!(Arc::ptr_eq(&stream, &stream.rendition(Rendition::Original)));
+    let mut reader = rendition.latest();
+    assert_eq!(poll(&mut reader), None);
+    make(&rendition, 4);
+    assert_eq!(poll(&mut reader), Some(Ok(4)));
+    make(&rendition, 9);
+    assert_eq!((poll(&mut reader), reader.skipped()), (Some(Ok(9)), 0));
+    make(&rendition, 11);
+    make(&rendition, 13);
+    assert_eq!((poll(&mut reader), reader.skipped()), (Some(Ok(13)), 1));
+    // Its demand is the camera's, and so is its end.
+    let demand = rendition.demand();
+    assert_eq!(stream.demand_watch().count(), 1);
+    drop(demand);
+    publisher.clear();
+    assert!(
+        rendition.newest().is_none(),
+        "no old picture is left anywhere"
+    );
+    publisher.close();
+    assert_eq!(poll(&mut reader), Some(Err(Ended::Closed)));
+    let mut late = stream
+        .rendition(Rendition::Made(Scale::Full, Quality::Q30))
+        .latest();
+    assert_eq!(poll(&mut late), Some(Err(Ended::Closed)));
+}
+
+#[test]
+fn a_rendition_is_wanted_while_somebody_holds_it_and_the_maker_is_told() {
+    let (stream, _) = stream();
+    let hub = Hub::default();
+    hub.set(vec![stream.clone()]);
+    let mut wishes = hub.rendition_wishes();
+    wishes.mark_unchanged();
+    let reader = stream.rendition(HALF).latest();
+    assert!(wishes.has_changed().unwrap());
+    wishes.mark_unchanged();
+    let second = stream.rendition(HALF).latest();
+    assert!(!wishes.has_changed().unwrap(), "it is being made already");
+    let made = stream.renditions();
+    assert_eq!(
+        (made.len(), made[0].0, made[0].1.reader_count()),
+        (1, HALF, 2)
+    );
+    drop((made, reader, second));
+    assert_eq!(stream.renditions().len(), 0);
 }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use hub::Hub;
-use pipeline::Cameras;
+use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -55,6 +55,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         cameras,
         log_filter,
         log_format,
+        max_cpu_percent,
         open_on_purpose,
         ..
     } = config;
@@ -94,6 +95,8 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let keeper = Keeper::new(contents.state);
     let cameras =
         tokio::spawn(Cameras::new(hub.clone(), wanted, keeper.memories.clone()).run(stop.clone()));
+    let renditions = Renditions::new(hub.clone(), max_cpu_percent).run(stop.clone());
+    let _renditions = AbortOnDropHandle::new(tokio::spawn(renditions));
     let (admin, orders) = serve::Admin::new();
     let owner = Owner {
         options,

@@ -135,7 +135,7 @@ impl Owner {
             }
         };
         if Told::of(&config) != self.told {
-            warn!("a key of [server] changed: that takes effect at the next start");
+            warn!("a key of [server] or [quality] changed: that takes effect at the next start");
         }
         let changes = match self.read().await {
             Ok(contents) => contents.cameras,

@@ -10,6 +10,7 @@ use axum::{
 };
 use hub::{About, CameraState, Stream};
 use jiff::Timestamp;
+use media::Rendition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,7 +21,8 @@ use crate::{
     problem::{Asked, Problem},
     snapshot,
     state::{App, Camera},
-    viewers::Viewer,
+    viewers::{Quality, Viewer},
+    wish::Wish,
 };
 
 /// A time as RFC 3339 in UTC, to the millisecond.
@@ -72,6 +74,12 @@ pub(crate) struct CameraView {
     dropped_bytes: u64,
     /// Viewers of this camera.
     viewers: usize,
+    /// Smaller forms of its pictures that somebody watches now.
+    renditions: Vec<RenditionView>,
+    /// Pictures made smaller since the server started.
+    made_frames: u64,
+    /// CPU time that took, in milliseconds.
+    made_ms: u64,
     /// Where its live stream is, relative to the server's base path.
     #[schema(example = "api/v1/cameras/main/stream")]
     stream: String,
@@ -140,9 +148,57 @@ impl CameraView {
             dropped_pictures: counters.dropped_pictures,
             dropped_bytes: counters.dropped_bytes,
             viewers: app.viewers.count_of(id),
+            renditions: RenditionView::all_of(stream),
+            made_frames: counters.made_frames,
+            made_ms: counters.made_us / 1000,
             stream: format!("api/v1/cameras/{id}/stream"),
             snapshot: format!("api/v1/cameras/{id}/snapshot"),
         }
+    }
+}
+
+/// A smaller form of a camera's pictures.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RenditionView {
+    /// Size compared with the camera's, and JPEG quality.
+    #[schema(example = "half-70")]
+    name: String,
+    /// Width of the newest picture in pixels.
+    width_px: Option<u16>,
+    /// Height of the newest picture in pixels.
+    height_px: Option<u16>,
+    /// JPEG quality.
+    quality: Option<u8>,
+    /// Viewers that get it.
+    viewers: usize,
+    /// Pictures made since somebody watches it.
+    frames: u64,
+    /// Mean length of those in bytes.
+    mean_bytes: u64,
+    /// CPU time for one picture in microseconds; its decoding is shared by all forms.
+    mean_cost_us: u64,
+}
+
+impl RenditionView {
+    fn all_of(stream: &Stream) -> Vec<Self> {
+        let view = |(rendition, stream): (Rendition, Arc<Stream>)| {
+            let counters = stream.counters();
+            let size = stream.newest().and_then(|frame| frame.dimensions());
+            Self {
+                name: rendition.to_string(),
+                width_px: size.map(|(width, _)| width),
+                height_px: size.map(|(_, height)| height),
+                quality: rendition.quality().map(media::Quality::number),
+                viewers: stream.reader_count(),
+                frames: counters.frames,
+                mean_bytes: counters.bytes.checked_div(counters.frames).unwrap_or(0),
+                mean_cost_us: counters
+                    .made_us
+                    .checked_div(counters.made_frames)
+                    .unwrap_or(0),
+            }
+        };
+        stream.renditions().into_iter().map(view).collect()
     }
 }
 
@@ -211,11 +267,63 @@ pub(crate) struct ViewerView {
     bytes: u64,
     /// Frames per second, now.
     rate: f64,
+    /// The form in which it gets the pictures: `original`, or size and JPEG quality, like `half-70`.
+    #[schema(example = "original")]
+    rendition: String,
+    /// Width of its newest picture in pixels.
+    width_px: Option<u16>,
+    /// Height of its newest picture in pixels.
+    height_px: Option<u16>,
+    /// Why it gets that.
+    reason: Reason,
+    /// What it asked for.
+    asked: Wish,
+    /// Frames per second it asked for.
+    asked_fps: Option<f32>,
+    /// Bits per second its line carries; not known of a line that carries all there is.
+    line_bps: Option<u64>,
+    /// How far its newest picture is behind the camera, in milliseconds, by the server's reckoning.
+    lag_ms: Option<u64>,
+}
+
+/// Why a viewer gets the pictures it gets.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Reason {
+    /// There is nothing in the way of the camera's own.
+    Original,
+    /// It asked for less.
+    Asked,
+    /// Its line carries no more.
+    Line,
+}
+
+impl From<&Quality> for Reason {
+    fn from(quality: &Quality) -> Self {
+        if quality.is_limited {
+            Self::Line
+        } else if quality.asked.is_none() && quality.asked_fps.is_none() {
+            Self::Original
+        } else {
+            Self::Asked
+        }
+    }
 }
 
 impl From<&Viewer> for ViewerView {
     fn from(viewer: &Viewer) -> Self {
+        let quality = viewer.quality();
         Self {
+            rendition: quality.rendition.to_string(),
+            width_px: quality.width_px,
+            height_px: quality.height_px,
+            reason: Reason::from(&quality),
+            asked: quality.asked,
+            asked_fps: quality.asked_fps,
+            line_bps: quality.line_bps,
+            lag_ms: quality
+                .lag
+                .map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
             id: viewer.id,
             address: viewer.address.to_string(),
             user_agent: viewer.user_agent.clone(),
@@ -368,7 +476,7 @@ pub(crate) struct Action {
     get,
     path = "/",
     tag = "live",
-    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page")),
+    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
     responses(
         (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), (String = "multipart/x-mixed-replace"), (String = "image/jpeg"))),
         (status = 400, description = "Unknown action", body = Problem, content_type = "application/problem+json"),
@@ -379,6 +487,7 @@ pub(crate) async fn root(
     Asked(Action { action }): Asked<Action>,
     camera: Result<Camera, Problem>,
     visit: Visit,
+    wishes: Result<(Asked<StreamOptions>, Asked<Wish>), Response>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -389,11 +498,15 @@ pub(crate) async fn root(
         Ok(camera) => camera,
         Err(problem) => return problem.into_response(),
     };
+    let (Asked(options), Asked(wish)) = match wishes {
+        Ok(wishes) => wishes,
+        Err(problem) => return problem,
+    };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();
     match action {
-        "stream" => live::open(&app, &stream, visit, StreamOptions::default()),
-        "snapshot" => snapshot::take(&stream, &method, app.config.snapshot_timeout).await,
+        "stream" => live::open(&app, &stream, visit, options, wish),
+        "snapshot" => snapshot::take(&stream, &method, wish, app.config.snapshot_timeout).await,
         _ => Problem::new(
             StatusCode::BAD_REQUEST,
             "Known actions are `stream` and `snapshot`.",

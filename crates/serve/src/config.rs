@@ -13,6 +13,8 @@ pub struct Config {
     pub base_path: String,
     /// Streams at the same time, over all cameras.
     pub max_viewers: usize,
+    /// Each viewer gets what its line carries, and not always the camera's own pictures.
+    pub per_viewer_quality: bool,
     /// A viewer that takes nothing for so long is closed.
     pub viewer_timeout: Duration,
     /// A request head has to be there within this time, and an idle connection is cut after it.

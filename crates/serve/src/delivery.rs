@@ -13,14 +13,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use hub::{Demand, Ended, Reader};
+use hub::Ended;
 use media::{Frame, multipart};
 use tokio::{
     io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf},
     time::timeout,
 };
 
-use crate::{farewell::Ear, socket::Session, viewers::Place, wire::Wire};
+use crate::{farewell::Ear, feed::Feed, socket::Session, wire::Wire};
 
 /// How long the end of a stream may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -33,9 +33,7 @@ const HEARD_BYTES: usize = 64 * 1024;
 /// A viewer that was let in. Holds its place, and the camera running.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) reader: Reader,
-    pub(crate) place: Place,
-    pub(crate) _demand: Demand,
+    pub(crate) feed: Feed,
     /// Heads go in advance of their pictures.
     pub(crate) advance: bool,
 }
@@ -114,14 +112,14 @@ impl Delivery {
                     Ok(end) => end,
                     // Half a picture is on its way and stays half: nothing that follows would be understood.
                     Err(_) => {
-                        self.place.ended(STOPS);
+                        self.feed.ended(STOPS);
                         return;
                     }
                 }
             }
         };
         if let End::Stream(ended) = end {
-            self.place.ended(match ended {
+            self.feed.ended(match ended {
                 Ended::Reader => "was ended by request",
                 Ended::Closed => STOPS,
             });
@@ -155,17 +153,28 @@ impl Delivery {
                 match Pin::new(&mut *wire).poll_write(cx, &part.bytes[part.written..]) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Left),
                     Poll::Ready(Ok(n)) => part.written += n,
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        let was_watched = self.feed.blocked(wire);
+                        // Not a byte of it is on its way: by the time there is room, there may be a newer one.
+                        if part.written == 0
+                            && was_watched
+                            && let Some(frame) = part.frame.take()
+                        {
+                            self.feed.put_back(frame);
+                            *in_flight = None;
+                            continue;
+                        }
+                        break;
+                    }
                 }
                 if part.written == part.bytes.len() {
                     if let Some(frame) = &part.frame {
-                        self.place
-                            .count(part.written, self.reader.skipped(), frame.arrived);
+                        self.feed.sent(frame, part.written);
                     }
                     *in_flight = None;
                 }
             } else {
-                match self.reader.poll_next(cx) {
+                match self.feed.poll_frame(wire, cx) {
                     Poll::Ready(Ok(frame)) => {
                         let bytes = if self.advance {
                             frame.advance_part()

@@ -3,7 +3,8 @@
 //! Reads the hub. Knows no camera, and starts none: it asks for one by holding a guard.
 //!
 //! The way of a frame through here: `live` lets a viewer in, `listener` takes the connection back from the HTTP library
-//! once the head is written, and `delivery` writes the part that all viewers share, one call for each frame.
+//! once the head is written, `feed` says which frame is next and when, and
+//! `delivery` writes the part that all viewers share, one call for each frame.
 
 mod admin;
 mod api;
@@ -11,24 +12,31 @@ mod base_path;
 mod board;
 mod body;
 mod cameras_admin;
+mod choice;
 mod config;
 mod connection;
 mod controls;
 mod delivery;
 mod events;
 mod farewell;
+mod feed;
 mod incidents;
+mod line;
 mod listener;
 mod live;
 mod openapi;
 mod page;
 mod presets;
 mod problem;
+#[cfg(test)]
+mod simulated;
 mod snapshot;
 mod socket;
 mod state;
+mod tcp_info;
 mod viewers;
 mod wire;
+mod wish;
 
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;

@@ -21,10 +21,12 @@ use utoipa::IntoParams;
 
 use crate::{
     delivery::{Delivery, Departure, Handover},
+    feed::Feed,
     problem::{Asked, Problem},
     state::{App, Camera},
     viewers::Visitor,
     wire::Peer,
+    wish::{self, Wish},
 };
 
 /// What the old server said, word for word; programs compare it.
@@ -39,6 +41,10 @@ pub(crate) struct StreamOptions {
     #[serde(default, deserialize_with = "flag")]
     #[param(value_type = Option<u8>)]
     advance_headers: bool,
+    /// Frames per second, at most; the others are left out evenly.
+    #[serde(default, deserialize_with = "wish::fps")]
+    #[param(value_type = Option<f32>, minimum = 0.1, maximum = 240.0)]
+    fps: Option<f32>,
 }
 
 fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
@@ -55,9 +61,10 @@ fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
     path = "/stream",
     operation_id = "stream",
     tag = "live",
-    params(StreamOptions),
+    params(StreamOptions, Wish),
     responses(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
+        (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -66,8 +73,9 @@ pub(crate) async fn first(
     Camera(stream): Camera,
     visit: Visit,
     Asked(options): Asked<StreamOptions>,
+    Asked(wish): Asked<Wish>,
 ) -> Response {
-    open(&app, &stream, visit, options)
+    open(&app, &stream, visit, options, wish)
 }
 
 /// Live MJPEG of one camera.
@@ -76,10 +84,11 @@ pub(crate) async fn first(
     path = "/api/v1/cameras/{id}/stream",
     operation_id = "camera_stream",
     tag = "live",
-    params(("id" = String, Path, description = "Camera id"), StreamOptions),
+    params(("id" = String, Path, description = "Camera id"), StreamOptions, Wish),
     responses(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -88,8 +97,9 @@ pub(crate) async fn of_camera(
     Camera(stream): Camera,
     visit: Visit,
     Asked(options): Asked<StreamOptions>,
+    Asked(wish): Asked<Wish>,
 ) -> Response {
-    open(&app, &stream, visit, options)
+    open(&app, &stream, visit, options, wish)
 }
 
 /// Who asks, and whether for more than the head.
@@ -129,6 +139,7 @@ pub(crate) fn open(
     stream: &Arc<Stream>,
     visit: Visit,
     options: StreamOptions,
+    wish: Wish,
 ) -> Response {
     let mut response = Response::new(Body::new(UntilClose));
     // A body that ends with its connection: old clients know nothing else, new ones understand it, and no frame needs
@@ -162,9 +173,13 @@ pub(crate) fn open(
         return (StatusCode::SERVICE_UNAVAILABLE, fields, FULL).into_response();
     };
     let delivery = Delivery {
-        reader,
-        place,
-        _demand: stream.demand(),
+        feed: Feed::new(
+            reader,
+            place,
+            wish,
+            options.fps,
+            app.config.per_viewer_quality,
+        ),
         advance: options.advance_headers,
     };
     let departure = Departure::Stream(delivery);

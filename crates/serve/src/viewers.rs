@@ -7,11 +7,14 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     },
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hub::{CameraId, Ender};
+use media::Rendition;
 use tracing::info;
+
+use crate::wish::Wish;
 
 /// Everybody who is watching.
 #[derive(Debug)]
@@ -40,8 +43,26 @@ pub(crate) struct Viewer {
     pub(crate) skipped: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) rate: Rate,
-    ender: Ender,
+    quality: Mutex<Quality>,
+    ender: Mutex<Ender>,
     opened: Instant,
+}
+
+/// What a viewer gets, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Quality {
+    pub(crate) asked: Wish,
+    pub(crate) asked_fps: Option<f32>,
+    pub(crate) rendition: Rendition,
+    /// Of the newest frame.
+    pub(crate) width_px: Option<u16>,
+    pub(crate) height_px: Option<u16>,
+    /// The line is the reason that there is not more.
+    pub(crate) is_limited: bool,
+    /// Bits per second the line carries, once it was too narrow to hide it.
+    pub(crate) line_bps: Option<u64>,
+    /// How far behind the camera.
+    pub(crate) lag: Option<Duration>,
 }
 
 /// Why a connection ended, noted by whoever ends it before the stream is dropped.
@@ -120,7 +141,8 @@ impl Viewers {
             skipped: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             rate: Rate::default(),
-            ender,
+            quality: Mutex::default(),
+            ender: Mutex::new(ender),
             opened: Instant::now(),
         });
         inner.watching.insert(id, viewer.clone());
@@ -145,7 +167,12 @@ impl Viewers {
     /// Ends one stream. False if there is no such viewer.
     pub(crate) fn end(&self, id: u64) -> bool {
         let viewer = self.lock().watching.get(&id).cloned();
-        viewer.inspect(|viewer| viewer.ender.end()).is_some()
+        viewer
+            .inspect(|viewer| {
+                let ender = viewer.ender.lock();
+                ender.unwrap_or_else(PoisonError::into_inner).end();
+            })
+            .is_some()
     }
 
     /// Everybody, oldest first.
@@ -190,6 +217,34 @@ impl Place {
         rate.tick(arrived.saturating_duration_since(*opened).as_millis());
     }
 
+    /// The viewer reads something else now.
+    pub(crate) fn moved_to(&self, ender: Ender) {
+        *self
+            .viewer
+            .ender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = ender;
+    }
+
+    /// Says what the viewer gets.
+    pub(crate) fn set_quality(&self, quality: Quality) {
+        *self
+            .viewer
+            .quality
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = quality;
+    }
+
+    /// How many are watching, this one too.
+    pub(crate) fn watching(&self) -> usize {
+        self.viewers.count()
+    }
+
+    /// When the viewer came.
+    pub(crate) fn opened(&self) -> Instant {
+        self.viewer.opened
+    }
+
     /// Says why the stream ends; without it, the viewer left.
     pub(crate) fn ended(&mut self, reason: &'static str) {
         self.ended = Some(reason);
@@ -225,6 +280,10 @@ impl Drop for Place {
 }
 
 impl Viewer {
+    pub(crate) fn quality(&self) -> Quality {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Frames per second over the last second or two; 0 when none came for longer.
     pub(crate) fn frames_per_second(&self) -> f64 {
         self.rate.at(self.opened.elapsed().as_millis())

@@ -18,7 +18,10 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
-use crate::viewers::Fate;
+use crate::{
+    tcp_info::{TcpInfo, tcp_info},
+    viewers::Fate,
+};
 
 /// Bytes the kernel takes before they can be sent. What waits there grows old: with the default, a viewer that stops
 /// reading gets seconds of stale video when it comes back.
@@ -90,6 +93,11 @@ fn noting<T>(fate: &Fate, result: io::Result<T>) -> Poll<io::Result<T>> {
 }
 
 impl Wire {
+    /// What the kernel knows of the connection.
+    pub(crate) fn tcp_info(&self) -> Option<TcpInfo> {
+        tcp_info(self.socket.get_ref())
+    }
+
     /// Whether something written before may still wait with its writer.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked

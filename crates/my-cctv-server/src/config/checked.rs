@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
-    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawServer},
+    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer},
 };
 
 /// Everything the server is told.
@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) log_filter: EnvFilter,
     pub(crate) log_format: LogFormat,
+    /// Percent of one core for renditions.
+    pub(crate) max_cpu_percent: u8,
     /// Login was switched off in so many words.
     pub(crate) open_on_purpose: bool,
 }
@@ -57,8 +59,10 @@ impl Config {
             RawLanguage::En => Language::English,
             RawLanguage::Ko => Language::Korean,
         };
-        let serve = check_server(&raw.server)
+        let serve = check_server(&raw.server, &raw.quality)
             .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
+        let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
+            .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
             vec![RawCamera::default()]
         } else {
@@ -75,6 +79,7 @@ impl Config {
             data_dir: raw.server.data_dir,
             log_filter,
             log_format: raw.log.format,
+            max_cpu_percent,
             open_on_purpose,
         })
     }
@@ -94,6 +99,20 @@ impl Config {
             ),
         );
         line("viewers", format!("at most {}", serve.max_viewers));
+        line(
+            "quality",
+            if serve.per_viewer_quality {
+                format!(
+                    "what each viewer's line carries; smaller pictures take at most {} % of a core",
+                    self.max_cpu_percent
+                )
+            } else {
+                format!(
+                    "the camera's; for who asks for less, at most {} % of a core",
+                    self.max_cpu_percent
+                )
+            },
+        );
         line(
             "login",
             "none in this version: whoever reaches the port sees the pictures and can change the cameras".to_owned(),
@@ -209,7 +228,7 @@ fn within<T: PartialOrd + std::fmt::Display + Copy>(
     }
 }
 
-fn check_server(raw: &RawServer) -> Result<serve::Config, Problem> {
+fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, Problem> {
     let max_viewers = within("max_viewers", raw.max_viewers, 1, 100_000)?;
     // Beside the streams: pages, their files, the API, and those who are being refused.
     let max_connections = raw.max_connections.unwrap_or(max_viewers + 256);
@@ -218,6 +237,7 @@ fn check_server(raw: &RawServer) -> Result<serve::Config, Problem> {
         port: raw.port,
         base_path: base_path(&raw.base_path)?,
         max_viewers,
+        per_viewer_quality: quality.policy == RawPolicy::PerViewer,
         viewer_timeout: Duration::from_secs(within(
             "viewer_timeout_s",
             raw.viewer_timeout_s,
@@ -383,6 +403,10 @@ mod tests {
             "another camera uses rpicam already",
         );
         check("[log]\nlevel = \"a=b=c\"", "`log.level`");
+        check(
+            "[quality]\nmax_cpu_percent = 0",
+            "`quality.max_cpu_percent`: 0 is out of range: 1 to 100",
+        );
     }
 
     #[test]

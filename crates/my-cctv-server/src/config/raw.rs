@@ -10,6 +10,7 @@ pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
     pub(crate) log: RawLog,
+    pub(crate) quality: RawQuality,
     pub(crate) camera: Vec<RawCamera>,
 }
 
@@ -81,6 +82,32 @@ impl Default for RawLog {
             format: LogFormat::Auto,
         }
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawQuality {
+    pub(crate) policy: RawPolicy,
+    pub(crate) max_cpu_percent: u8,
+}
+
+impl Default for RawQuality {
+    fn default() -> Self {
+        Self {
+            policy: RawPolicy::PerViewer,
+            max_cpu_percent: 50,
+        }
+    }
+}
+
+/// Who decides about the quality of a viewer's pictures.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawPolicy {
+    /// Nobody: the camera's own, unless the viewer asks for less.
+    Fixed,
+    /// Each viewer's line.
+    PerViewer,
 }
 
 /// How log lines look.

@@ -123,7 +123,7 @@ fn a_changed_file_is_taken_over_by_itself_and_a_bad_one_is_not() {
             .unwrap()
             .insert("max_viewers".to_owned(), 3.into());
     });
-    server.log.message("a key of [server] changed");
+    server.log.message("a key of [server] or [quality] changed");
     drop(watcher);
     server.stop();
 }

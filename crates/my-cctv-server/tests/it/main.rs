@@ -20,6 +20,7 @@ mod load;
 mod network;
 mod peers;
 mod places;
+mod quality;
 mod rtsp;
 mod shutdown;
 mod slow;

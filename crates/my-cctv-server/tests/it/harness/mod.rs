@@ -3,6 +3,7 @@
 mod http;
 mod log;
 mod media;
+mod net;
 mod parts;
 mod program;
 mod server;
@@ -19,6 +20,7 @@ use std::{
 
 pub(crate) use http::{Client, Reply};
 pub(crate) use media::{decode, draw, frames};
+pub(crate) use net::{Line, Networks, Proxy};
 pub(crate) use parts::{Part, Parts};
 pub(crate) use program::{Program, free_port, vlc_command};
 pub(crate) use server::{Server, Setup};

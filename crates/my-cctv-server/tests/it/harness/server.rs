@@ -37,6 +37,7 @@ const OURS: [&str; 9] = [
 pub(crate) struct Setup {
     dir: Arc<TempDir>,
     server: Table,
+    quality: Table,
     cameras: Vec<Table>,
     env: Vec<(String, OsString)>,
 }
@@ -48,6 +49,7 @@ impl Setup {
         let mut setup = Self {
             dir,
             server: Table::new(),
+            quality: Table::new(),
             cameras: vec![Table::new()],
             env: Vec::new(),
         };
@@ -85,6 +87,12 @@ impl Setup {
     /// A key of `[server]`.
     pub(crate) fn server(mut self, key: &str, value: impl Into<Toml>) -> Self {
         self.server.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A key of `[quality]`.
+    pub(crate) fn quality(mut self, key: &str, value: impl Into<Toml>) -> Self {
+        self.quality.insert(key.to_owned(), value.into());
         self
     }
 
@@ -150,6 +158,7 @@ impl Setup {
         let cameras = self.cameras.iter().cloned().map(Toml::Table).collect();
         let file = Table::from_iter([
             ("server".to_owned(), Toml::Table(self.server.clone())),
+            ("quality".to_owned(), Toml::Table(self.quality.clone())),
             ("camera".to_owned(), Toml::Array(cameras)),
         ]);
         let path = self.path("test.toml");

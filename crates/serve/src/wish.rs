@@ -58,7 +58,7 @@ impl Wish {
 }
 
 /// A number within these bounds, or an error that names them.
-fn bounded<'de, D, T>(text: D, least: T, most: T) -> Result<Option<T>, D::Error>
+fn bounded<'de, D, T>(text: D, (least, most): (T, T)) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr + PartialOrd + Display,
@@ -72,17 +72,49 @@ where
     }
 }
 
+const WIDTH: (u32, u32) = (16, 16384);
+const QUALITY: (u8, u8) = (1, 100);
+const FPS: (f32, f32) = (0.1, 240.0);
+
 fn width<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u32>, D::Error> {
-    bounded(text, 16, 16384)
+    bounded(text, WIDTH)
 }
 
 fn quality<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u8>, D::Error> {
-    bounded(text, 1, 100)
+    bounded(text, QUALITY)
 }
 
 /// Frames per second, for a query.
 pub(crate) fn fps<'de, D: Deserializer<'de>>(text: D) -> Result<Option<f32>, D::Error> {
-    bounded(text, 0.1, 240.0)
+    bounded(text, FPS)
+}
+
+/// Wishes that come as numbers, and not in a query.
+///
+/// # Errors
+/// Names the one that cannot be.
+pub(crate) fn checked(
+    width: Option<u32>,
+    quality: Option<u8>,
+    fps: Option<f32>,
+) -> Result<(Wish, Option<f32>), String> {
+    fn check<T: PartialOrd + Display>(
+        name: &str,
+        number: Option<T>,
+        (least, most): (T, T),
+    ) -> Result<Option<T>, String> {
+        match number {
+            Some(n) if !(least <= n && n <= most) => Err(format!(
+                "`{name}`: expected a number from {least} to {most}"
+            )),
+            fine => Ok(fine),
+        }
+    }
+    let wish = Wish {
+        width: check("width", width, WIDTH)?,
+        quality: check("quality", quality, QUALITY)?,
+    };
+    Ok((wish, check("fps", fps, FPS)?))
 }
 
 /// Lets through as many frames per second as were asked for, evenly.

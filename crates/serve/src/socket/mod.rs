@@ -21,10 +21,12 @@ use crate::{
     live::Visit,
     problem::{Asked, Problem},
     state::App,
+    wish::{self, Wish},
 };
 
 pub(crate) use protocol::Format;
 pub(crate) use session::Session;
+use session::Subscription;
 
 /// What a socket begins with.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -36,6 +38,10 @@ pub(crate) struct SocketOptions {
     /// begins them.
     #[param(inline)]
     frames: Option<Format>,
+    /// Frames per second, at most; the others are left out evenly.
+    #[serde(default, deserialize_with = "wish::fps")]
+    #[param(value_type = Option<f32>, minimum = 0.1, maximum = 240.0)]
+    fps: Option<f32>,
 }
 
 /// Pictures, control and events over a WebSocket.
@@ -46,7 +52,7 @@ pub(crate) struct SocketOptions {
     path = "/ws",
     operation_id = "socket",
     tag = "live",
-    params(SocketOptions),
+    params(SocketOptions, Wish),
     responses(
         (status = 101, description = "The socket is open"),
         (status = 403, description = "Asked for by a page of another site", body = Problem, content_type = "application/problem+json"),
@@ -57,6 +63,7 @@ pub(crate) struct SocketOptions {
 pub(crate) async fn open(
     State(app): State<App>,
     Asked(options): Asked<SocketOptions>,
+    Asked(wish): Asked<Wish>,
     visit: Visit,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -72,7 +79,12 @@ pub(crate) async fn open(
         None => app.hub.first(),
     };
     let stream = stream.ok_or_else(Problem::no_such_camera)?;
-    let session = Session::new(app, stream, visit.into_visitor(), options.frames);
+    let begin = options.frames.map(|format| Subscription {
+        format,
+        wish,
+        fps: options.fps,
+    });
+    let session = Session::new(app, stream, visit.into_visitor(), begin);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let fields = response.headers_mut();

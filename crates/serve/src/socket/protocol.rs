@@ -56,8 +56,11 @@ pub(super) enum Request {
         #[serde(default)]
         id: Value,
         camera: Option<String>,
-        #[serde(default)]
         frames: Option<Format>,
+        /// As `?width=`, `?quality=` and `?fps=` of a stream.
+        width: Option<u32>,
+        quality: Option<u8>,
+        fps: Option<f32>,
     },
     /// Send none any more.
     Unsubscribe {

@@ -15,8 +15,8 @@ use std::{
 use control::ControlSet;
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use hub::{Demand, Ended, Reader, Stream};
-use media::UnixMicros;
+use hub::{Ended, Stream};
+use media::{Frame, UnixMicros};
 use serde_json::{Map, Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -33,11 +33,13 @@ use crate::{
     controls,
     events::{Event, status_event},
     farewell::Ear,
+    feed::Feed,
     live::FULL,
     presets,
     state::App,
-    viewers::{Place, Visitor},
+    viewers::Visitor,
     wire::Wire,
+    wish::{self, Wish},
 };
 
 /// Nothing that a client has to say is longer.
@@ -60,14 +62,20 @@ pub(crate) struct Session {
     app: App,
     stream: Arc<Stream>,
     visitor: Visitor,
-    frames: Option<Format>,
+    begin: Option<Subscription>,
+}
+
+/// How pictures are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subscription {
+    pub(super) format: Format,
+    pub(super) wish: Wish,
+    pub(super) fps: Option<f32>,
 }
 
 /// A camera that is being watched. Holds the viewer's place, and the camera running.
 struct Watching {
-    reader: Reader,
-    place: Place,
-    _demand: Demand,
+    feed: Feed,
     format: Format,
 }
 
@@ -76,8 +84,8 @@ enum Out {
     Nothing,
     /// Something that is not counted.
     Words,
-    /// A frame of so many bytes that arrived then.
-    Frame(usize, Instant),
+    /// A frame as so many bytes.
+    Frame(Arc<Frame>, usize),
 }
 
 struct Talk {
@@ -108,13 +116,13 @@ impl Session {
         app: App,
         stream: Arc<Stream>,
         visitor: Visitor,
-        frames: Option<Format>,
+        begin: Option<Subscription>,
     ) -> Self {
         Self {
             app,
             stream,
             visitor,
-            frames,
+            begin,
         }
     }
 
@@ -124,7 +132,7 @@ impl Session {
             app,
             stream,
             visitor,
-            frames,
+            begin,
         } = self;
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(MESSAGE_BYTES);
@@ -148,8 +156,8 @@ impl Session {
             heard: Instant::now(),
         };
         talk.greet();
-        if let Some(format) = frames
-            && let Err(problem) = talk.subscribe(None, format)
+        if let Some(begin) = begin
+            && let Err(problem) = talk.subscribe(None, begin)
         {
             let refusal = protocol::refused(Value::Null, Some("subscribe"), &problem);
             talk.answers.push_back(refusal);
@@ -204,15 +212,20 @@ impl Talk {
     /// Sends until there is nothing to send or no room for it; ready when that is not possible any more.
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
-            if ready!(self.socket.poll_flush_unpin(cx)).is_err() {
-                return Poll::Ready(End::Left);
+            match self.socket.poll_flush_unpin(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Left),
+                Poll::Pending => {
+                    if let (Out::Frame(..), Some(watching)) = (&self.out, &mut self.watching) {
+                        watching.feed.blocked(self.socket.get_ref());
+                    }
+                    return Poll::Pending;
+                }
             }
-            if let Out::Frame(bytes, arrived) = std::mem::replace(&mut self.out, Out::Nothing)
-                && let Some(watching) = &self.watching
+            if let Out::Frame(frame, bytes) = std::mem::replace(&mut self.out, Out::Nothing)
+                && let Some(watching) = &mut self.watching
             {
-                watching
-                    .place
-                    .count(bytes, watching.reader.skipped(), arrived);
+                watching.feed.sent(&frame, bytes);
             }
             let message = match self.poll_message(cx) {
                 Poll::Ready(Ok(message)) => message,
@@ -250,10 +263,10 @@ impl Talk {
             });
         }
         if let Some(watching) = &mut self.watching {
-            match watching.reader.poll_next(cx) {
+            match watching.feed.poll_frame(self.socket.get_ref(), cx) {
                 Poll::Ready(Ok(frame)) => {
                     let message = watching.format.message(&frame);
-                    self.out = Out::Frame(message.len(), frame.arrived);
+                    self.out = Out::Frame(frame, message.len());
                     return Poll::Ready(Ok(message));
                 }
                 Poll::Ready(Err(ended)) => {
@@ -261,7 +274,7 @@ impl Talk {
                         Ended::Reader => "was ended by request",
                         Ended::Closed => "the camera is gone",
                     };
-                    watching.place.ended(reason);
+                    watching.feed.ended(reason);
                     self.watching = None;
                     let text = json!({"type": "event", "event": "ended", "message": reason});
                     return Poll::Ready(Ok(Message::Text(text.to_string().into())));
@@ -318,9 +331,20 @@ impl Talk {
                 Ok(state) => protocol::done(id, "control", state),
                 Err(error) => protocol::refused(id, Some("control"), &error),
             },
-            Request::Subscribe { id, camera, frames } => {
+            Request::Subscribe {
+                id,
+                camera,
+                frames,
+                width,
+                quality,
+                fps,
+            } => {
                 let format = frames.unwrap_or(Format::Binary);
-                match self.subscribe(camera.as_deref(), format) {
+                let asked = wish::checked(width, quality, fps).and_then(|(wish, fps)| {
+                    let subscription = Subscription { format, wish, fps };
+                    self.subscribe(camera.as_deref(), subscription)
+                });
+                match asked {
                     Ok(()) => {
                         let camera = json!({"camera": self.stream.id().as_str(), "frames": format});
                         protocol::done(id, "subscribe", camera)
@@ -377,7 +401,7 @@ impl Talk {
     }
 
     /// From now on this camera's pictures; the place of the one before is given back first.
-    fn subscribe(&mut self, camera: Option<&str>, format: Format) -> Result<(), String> {
+    fn subscribe(&mut self, camera: Option<&str>, how: Subscription) -> Result<(), String> {
         let stream = self.camera(camera)?;
         self.watching = None;
         let reader = stream.latest();
@@ -386,10 +410,10 @@ impl Talk {
             .viewers
             .admit(self.visitor.clone(), stream.id().clone(), reader.ender())
             .ok_or(FULL)?;
+        let Subscription { format, wish, fps } = how;
+        let is_automatic = self.app.config.per_viewer_quality;
         self.watching = Some(Watching {
-            reader,
-            place,
-            _demand: stream.demand(),
+            feed: Feed::new(reader, place, wish, fps, is_automatic),
             format,
         });
         self.stream = stream;
@@ -406,7 +430,7 @@ impl Talk {
             End::Left => None,
             End::Because(code, reason) => {
                 if let Some(watching) = &mut watching {
-                    watching.place.ended(reason);
+                    watching.feed.ended(reason);
                 }
                 Some(CloseFrame {
                     code,

@@ -10,14 +10,16 @@
 //! Demand is a value: whoever needs frames holds a [`Demand`], and the camera runs while there is one.
 #![warn(missing_docs)]
 
+mod counters;
 mod demand;
 mod directory;
 mod incident;
 mod status;
 mod stream;
 
+pub use counters::Counters;
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};
 pub use status::{CameraState, Status, Why};
-pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};
+pub use stream::{About, Ended, Ender, Publisher, Reader, Stream};

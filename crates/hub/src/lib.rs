@@ -14,6 +14,7 @@
 
 mod board;
 mod controls;
+mod counters;
 mod demand;
 mod directory;
 mod incident;
@@ -23,9 +24,10 @@ mod stream;
 
 pub use board::{BoardHealth, Limit, Throttled};
 pub use controls::{Controls, Progress};
+pub use counters::Counters;
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
 pub use incident::{Cause, Incident, Step};
 pub use restart::RestartWatch;
 pub use status::{CameraState, Status, Why};
-pub use stream::{About, Counters, Ended, Ender, Publisher, Reader, Stream};
+pub use stream::{About, Ended, Ender, Publisher, Reader, Stream};

@@ -6,10 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt, mem,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
@@ -20,44 +17,14 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::{
-    BoardHealth, CameraId, CameraState, Cause, Controls, Demand, DemandWatch, Incident,
-    RestartWatch, Status, Why, controls::Desk, incident::Incidents,
+    BoardHealth, CameraId, CameraState, Cause, Controls, Counters, Demand, DemandWatch, Incident,
+    RestartWatch, Status, Why, controls::Desk, counters::AtomicCounters, incident::Incidents,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
 const RING_FRAMES: usize = 64;
 /// The same bound in bytes, for large pictures.
 const RING_BYTES: usize = 16 << 20;
-
-/// What went through a stream since the server started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames published, placeholders not among them.
-    pub frames: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Times the camera was started.
-    pub starts: u64,
-    /// Bytes from the camera that belonged to no picture.
-    pub dropped_bytes: u64,
-    /// Pictures from the camera that were broken or too large.
-    pub dropped_pictures: u64,
-    /// Frames made smaller; of a camera's stream, those of all its renditions.
-    pub made_frames: u64,
-    /// CPU time that took, in microseconds.
-    pub made_us: u64,
-}
-
-#[derive(Debug, Default)]
-struct AtomicCounters {
-    frames: AtomicU64,
-    bytes: AtomicU64,
-    starts: AtomicU64,
-    dropped_bytes: AtomicU64,
-    dropped_pictures: AtomicU64,
-    made_frames: AtomicU64,
-    made_us: AtomicU64,
-}
 
 /// What people are shown of a camera.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -305,16 +272,7 @@ impl Stream {
     /// What went through so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let c = &self.counters;
-        Counters {
-            frames: c.frames.load(Relaxed),
-            bytes: c.bytes.load(Relaxed),
-            starts: c.starts.load(Relaxed),
-            dropped_bytes: c.dropped_bytes.load(Relaxed),
-            dropped_pictures: c.dropped_pictures.load(Relaxed),
-            made_frames: c.made_frames.load(Relaxed),
-            made_us: c.made_us.load(Relaxed),
-        }
+        self.counters.read()
     }
 
     /// Times without pictures, the newest first; the first one may still be going on.

@@ -222,6 +222,7 @@ mod tests {
             std::path::PathBuf::from,
         );
         let Ok(files) = std::fs::read_dir(folder.join("jpeg")) else {
+            eprintln!("SKIPPED: no test media (set CCTV_TEST_MEDIA)");
             return;
         };
         let (mut good, mut decoder) = (0, Decoder::default());

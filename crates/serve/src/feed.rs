@@ -330,9 +330,9 @@ impl Feed {
     /// Reads the rendition that was decided on from now on.
     fn read_what_is_chosen(&mut self) {
         self.forget_put_back();
-        let stream = self.camera.rendition(self.choice.rendition());
-        let reader = stream.latest();
-        self.place.moved_to(reader.ender());
+        let rendition = self.choice.rendition();
+        let reader = self.camera.rendition(rendition).latest();
+        self.place.moved_to(rendition, reader.ender());
         let before = std::mem::replace(&mut self.reader, reader);
         self.skipped_before += before.skipped();
         // Whoever ended the viewer just before meant the viewer and not the reader.

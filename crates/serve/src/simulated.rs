@@ -29,7 +29,10 @@ struct Path {
     window: f64,
     in_flight: f64,
     acked: f64,
-    queue: f64,
+    /// In front of the bottleneck: bytes, and when they were sent.
+    queue: VecDeque<(f64, Duration)>,
+    /// Bytes that may pass it.
+    credit: f64,
     /// When bytes are acknowledged, and when they were sent.
     on_their_way: VecDeque<(Duration, f64, Duration)>,
     smoothed: Duration,
@@ -49,7 +52,8 @@ impl Path {
             window: 10.0 * SEGMENT,
             in_flight: 0.0,
             acked: 0.0,
-            queue: 0.0,
+            queue: VecDeque::new(),
+            credit: 0.0,
             on_their_way: VecDeque::new(),
             smoothed: Duration::from_millis(round_trip_ms.max(1)),
             lately: VecDeque::new(),
@@ -62,7 +66,18 @@ impl Path {
     }
 
     fn tick(&mut self, at: Duration) {
-        self.queue = (self.queue - self.rate(at) * TICK.as_secs_f64()).max(0.0);
+        self.credit += self.rate(at) * TICK.as_secs_f64();
+        while let Some(&(bytes, sent)) = self.queue.front()
+            && bytes <= self.credit
+        {
+            self.queue.pop_front();
+            self.credit -= bytes;
+            self.on_their_way
+                .push_back((at + self.round_trip, bytes, sent));
+        }
+        if self.queue.is_empty() {
+            self.credit = 0.0;
+        }
         while let Some(&(when, bytes, sent)) = self.on_their_way.front()
             && when <= at
         {
@@ -88,10 +103,7 @@ impl Path {
             let bytes = self.notsent.min(SEGMENT);
             self.notsent -= bytes;
             self.in_flight += bytes;
-            self.queue += bytes;
-            let through = Duration::from_secs_f64(self.queue / self.rate(at));
-            self.on_their_way
-                .push_back((at + through + self.round_trip, bytes, at));
+            self.queue.push_back((bytes, at));
         }
     }
 
@@ -287,6 +299,26 @@ fn a_line_that_collapses_and_recovers() {
     }
     assert_eq!(seen.last(), "original");
     assert!(seen.rate(140, 179) >= 19.0, "{}", seen.rate(140, 179));
+}
+
+#[test]
+fn a_line_that_stands_still_for_a_while_goes_on_with_the_present() {
+    for round_trip_ms in [1, 100] {
+        let seen = watch(&[(0, 20e6), (10, 8.0), (13, 20e6)], round_trip_ms, 60);
+        let stall = |at: &&Duration| (10..14).contains(&at.as_secs());
+        let old = seen
+            .frames
+            .iter()
+            .filter(|f| f.1 > Duration::from_secs(1) && stall(&&f.0));
+        // On a line that was calm, eight frames at most are started before one looks; the stall is sixty.
+        let old = old.count();
+        assert!(old <= 10, "{round_trip_ms} ms: {old} old ones");
+        // Moments later nothing is late, and before long all is as it was.
+        let late = seen.late(15, 20e6, round_trip_ms);
+        assert!(late <= 2 * FRAME_TIME, "{round_trip_ms} ms: {late:?}");
+        assert_eq!(seen.last(), "original");
+        assert!(seen.rate(50, 59) >= 19.0, "{}", seen.rate(50, 59));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use hub::{CameraId, Ender};
 use media::Rendition;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::wish::Wish;
 
@@ -217,8 +217,9 @@ impl Place {
         rate.tick(arrived.saturating_duration_since(*opened).as_millis());
     }
 
-    /// The viewer reads something else now.
-    pub(crate) fn moved_to(&self, ender: Ender) {
+    /// The viewer reads another rendition now.
+    pub(crate) fn moved_to(&self, rendition: Rendition, ender: Ender) {
+        debug!(viewer = self.viewer.id, %rendition, "viewer gets another rendition");
         *self
             .viewer
             .ender

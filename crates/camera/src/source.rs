@@ -69,6 +69,12 @@ impl Settings {
         }
     }
 
+    /// Changes size, rate and quality.
+    pub fn set_frame(&mut self, frame: control::Frame) {
+        (self.width_px, self.height_px) = (frame.width_px, frame.height_px);
+        (self.framerate, self.quality) = (frame.framerate, frame.quality);
+    }
+
     /// These settings with other values for what can be set.
     #[must_use]
     pub fn with(&self, controls: &ControlSet) -> Self {

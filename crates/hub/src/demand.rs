@@ -50,6 +50,11 @@ impl DemandWatch {
         let _ = self.count.wait_for(|n| *n > 0).await;
     }
 
+    /// Returns once the number of guards has changed since it was last looked at so.
+    pub async fn changed(&mut self) {
+        let _ = self.count.changed().await;
+    }
+
     /// Returns once nobody has wanted the camera for `linger`.
     pub async fn unwanted_for(&mut self, linger: Duration) {
         loop {

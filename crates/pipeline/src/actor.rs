@@ -27,6 +27,7 @@ use crate::{
     feed::{Feed, Pulse},
     healing::Healing,
     incident::{self, why_of},
+    ladder::Ladder,
     placeholder::Placeholder,
 };
 
@@ -79,6 +80,7 @@ pub(crate) struct Actor {
     set: ControlSet,
     /// It runs again because something was set, and not because it failed.
     is_changing: bool,
+    ladder: Option<Ladder>,
     times: Times,
     framerate: f32,
     epoch: Instant,
@@ -112,10 +114,16 @@ impl Actor {
             settings,
             times,
             language,
-            ..
+            is_sized_by_viewers,
+            id,
         } = camera;
+        let class = settings.spec.class();
+        let is_sized = is_sized_by_viewers && class.control("quality").is_some();
+        if is_sized_by_viewers && !is_sized {
+            warn!(camera = %id, "the pictures of this camera come as they are: `quality.policy` changes nothing");
+        }
         let publisher = stream.publisher();
-        publisher.describe_controls(settings.spec.class(), settings.frame());
+        publisher.describe_controls(class, settings.frame());
         Self {
             source: camera::open(&settings, memory),
             healing: Healing::new(&settings),
@@ -125,6 +133,7 @@ impl Actor {
             controls: stream.watch_controls(),
             set: ControlSet::default(),
             is_changing: false,
+            ladder: is_sized.then(Ladder::default),
             times,
             framerate: settings.framerate,
             epoch: Instant::now(),
@@ -146,6 +155,9 @@ impl Actor {
                 biased;
                 () = shutdown.cancelled() => break,
                 () = self.demand.wanted() => {}
+            }
+            if let Some(ladder) = &mut self.ladder {
+                ladder.begin(self.demand.count());
             }
             let begin = Instant::now();
             while self.run_once(&shutdown).await {}
@@ -180,7 +192,8 @@ impl Actor {
             Outcome::Restart => return self.begin_anew(),
             Outcome::Unwanted | Outcome::Shutdown => return false,
         };
-        if good.is_none() && self.takes_back(&failure, was_changing) {
+        if good.is_none() && (self.takes_back(&failure, was_changing) || self.steps_down(&failure))
+        {
             self.is_changing = true;
             return true;
         }
@@ -216,6 +229,19 @@ impl Actor {
 
     /// Hands over to the source what is wanted now.
     fn configure(&mut self) {
+        if let Some(ladder) = &self.ladder {
+            let frame = ladder.frame();
+            if self.settings.frame() != frame {
+                info!(
+                    ?frame,
+                    viewers = self.demand.count(),
+                    "as many watch: size, rate and quality"
+                );
+            }
+            self.settings.set_frame(frame);
+            let class = self.controls.borrow().class;
+            self.publisher.describe_controls(class, frame);
+        }
         self.set = self.controls.borrow().wanted.clone();
         let settings = self.settings.with(&self.set);
         self.framerate = settings.framerate;
@@ -253,6 +279,18 @@ impl Actor {
         true
     }
 
+    /// Whether the camera cannot be as large as few viewers would get it, and is to be smaller from now on.
+    fn steps_down(&mut self, failure: &Failure) -> bool {
+        let Some(ladder) = &mut self.ladder else {
+            return false;
+        };
+        let steps = failure.blames_settings() == Blame::Settings && ladder.avoid();
+        if steps {
+            warn!(%failure, "the camera does not start with this size: trying a smaller one");
+        }
+        steps
+    }
+
     /// Runs the source once; says how it ended, and for how long there had been pictures, if there were any.
     async fn watch_over_source(
         &mut self,
@@ -272,8 +310,10 @@ impl Actor {
             set,
             settings,
             is_changing,
+            ladder,
             ..
         } = self;
+        let mut counted = demand.clone();
         let stop = CancellationToken::new();
         let pulse = Pulse::new();
         let mut feed = Feed::new(publisher, *epoch, &pulse, set, settings.frame());
@@ -287,6 +327,12 @@ impl Actor {
         };
         let mut look = pin!(sleep(starting_shown_after));
         let mut changed = pin!(settled(controls, set));
+        let mut climbed = pin!(async {
+            match ladder {
+                Some(ladder) => ladder.changed(&mut counted).await,
+                None => std::future::pending().await,
+            }
+        });
         let mut stalled = None;
         let mut has_ended = false;
         let mut outcome = loop {
@@ -299,6 +345,7 @@ impl Actor {
                 () = shutdown.cancelled() => break Outcome::Shutdown,
                 () = &mut unwanted => break Outcome::Unwanted,
                 () = &mut changed => break Outcome::Changed,
+                () = &mut climbed => break Outcome::Changed,
                 () = restart.asked() => break Outcome::Restart,
                 () = &mut look => {
                     let (age, seen, trouble) = {

@@ -31,6 +31,8 @@ pub struct Camera {
     pub times: Times,
     /// What is written into pictures that say that there is none.
     pub language: Language,
+    /// Size, rate and quality follow from how many watch, and not from the settings.
+    pub is_sized_by_viewers: bool,
 }
 
 impl Camera {

@@ -11,6 +11,7 @@ mod control;
 mod feed;
 mod healing;
 mod incident;
+mod ladder;
 mod memories;
 mod placeholder;
 mod renditions;

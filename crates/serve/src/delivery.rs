@@ -42,7 +42,7 @@ pub(crate) struct Delivery {
 #[derive(Debug)]
 pub(crate) enum Departure {
     /// A body that ends with the connection.
-    Stream(Delivery),
+    Stream(Box<Delivery>),
     /// A WebSocket.
     Socket(Box<Session>),
 }

@@ -182,7 +182,7 @@ pub(crate) fn open(
         ),
         advance: options.advance_headers,
     };
-    let departure = Departure::Stream(delivery);
+    let departure = Departure::Stream(Box::new(delivery));
     response.extensions_mut().insert(Handover::new(departure));
     response
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use camera::Language;
 use hub::CameraId;
 use pipeline::Camera;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use serve::{Explained, ExplainedKey, Keys, Layer};
 
 use super::{
     Config,
-    checked::{CameraError, check_cameras, id_at},
+    checked::{CameraError, ForAll, check_cameras, id_at},
     keys::{KeyError, check_keys, shown, without_secrets},
     raw::RawCamera,
 };
@@ -53,7 +52,7 @@ impl CameraChange {
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(super) origin: String,
-    language: Language,
+    for_all: ForAll,
     pub(super) cameras: Vec<WrittenCamera>,
     /// The file has no `[[camera]]`: the only one is there by default.
     pub(super) by_default: bool,
@@ -104,7 +103,7 @@ impl Written {
         };
         Self {
             origin: config.origin.clone(),
-            language: config.language,
+            for_all: config.for_all,
             cameras: list.into_iter().enumerate().filter_map(camera).collect(),
             by_default,
         }
@@ -155,7 +154,7 @@ impl Written {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        check_cameras(raw, self.language)
+        check_cameras(raw, self.for_all)
     }
 
     /// Ids of changed cameras that are not written any more. Their changes wait for them.

@@ -25,7 +25,7 @@ pub(crate) struct Config {
     pub(crate) origin: String,
     pub(crate) serve: serve::Config,
     pub(crate) cameras: Vec<Camera>,
-    pub(crate) language: Language,
+    pub(crate) for_all: ForAll,
     pub(crate) data_dir: PathBuf,
     pub(crate) log_filter: EnvFilter,
     pub(crate) log_format: LogFormat,
@@ -68,14 +68,18 @@ impl Config {
         } else {
             raw.camera
         };
-        let cameras = check_cameras(list, language)
+        let for_all = ForAll {
+            language,
+            is_sized_by_viewers: raw.quality.policy == RawPolicy::Viewers,
+        };
+        let cameras = check_cameras(list, for_all)
             .map_err(|error| ConfigError(format!("{origin}: {error}")))?;
         let open_on_purpose = raw.auth.enabled == Some(false);
         Ok(Self {
             origin,
             serve,
             cameras,
-            language,
+            for_all,
             data_dir: raw.server.data_dir,
             log_filter,
             log_format: raw.log.format,
@@ -104,6 +108,11 @@ impl Config {
             if serve.per_viewer_quality {
                 format!(
                     "what each viewer's line carries; smaller pictures take at most {} % of a core",
+                    self.max_cpu_percent
+                )
+            } else if self.for_all.is_sized_by_viewers {
+                format!(
+                    "the more watch, the less for each; for who asks for less, at most {} % of a core",
                     self.max_cpu_percent
                 )
             } else {
@@ -165,10 +174,17 @@ impl fmt::Display for CameraError {
     }
 }
 
+/// What holds for every camera, and is not written with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForAll {
+    language: Language,
+    is_sized_by_viewers: bool,
+}
+
 /// Checks each camera, and that they go together.
 pub(super) fn check_cameras(
     list: Vec<RawCamera>,
-    language: Language,
+    for_all: ForAll,
 ) -> Result<Vec<Camera>, CameraError> {
     let mut cameras: Vec<Camera> = Vec::new();
     for (index, raw) in list.into_iter().enumerate() {
@@ -176,7 +192,7 @@ pub(super) fn check_cameras(
             .id
             .clone()
             .unwrap_or_else(|| format!("number {}", index + 1));
-        let camera = check_camera(raw, index, language).map_err(|(key, problem)| CameraError {
+        let camera = check_camera(raw, index, for_all).map_err(|(key, problem)| CameraError {
             at: Some((name, key)),
             is_clash: false,
             problem,
@@ -273,7 +289,7 @@ fn base_path(text: &str) -> Result<String, Problem> {
     }
 }
 
-fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Camera, Problem> {
+fn check_camera(raw: RawCamera, index: usize, for_all: ForAll) -> Result<Camera, Problem> {
     let id: CameraId = raw
         .id
         .unwrap_or_else(|| id_at(index))
@@ -318,7 +334,8 @@ fn check_camera(raw: RawCamera, index: usize, language: Language) -> Result<Came
         id,
         settings,
         times,
-        language,
+        language: for_all.language,
+        is_sized_by_viewers: for_all.is_sized_by_viewers,
     })
 }
 

@@ -106,6 +106,8 @@ impl Default for RawQuality {
 pub(crate) enum RawPolicy {
     /// Nobody: the camera's own, unless the viewer asks for less.
     Fixed,
+    /// How many watch the camera: the more, the less for each.
+    Viewers,
     /// Each viewer's line.
     PerViewer,
 }

@@ -10,7 +10,8 @@ use std::{
 use serde_json::Value;
 
 use crate::harness::{
-    Client, Line, Networks, Parts, Proxy, Server, Setup, Watcher, decode, eventually, pass,
+    Client, Line, Networks, Parts, Proxy, Server, Setup, Socket, Watcher, decode, eventually,
+    frames, pass,
 };
 
 const FRAME_TIME: Duration = Duration::from_millis(50);
@@ -385,6 +386,51 @@ fn newest_viewer(server: &Server) -> String {
 }
 
 #[test]
+fn a_socket_on_a_thin_line_gets_smaller_pictures_and_recent_ones() {
+    let mut server = camera().start();
+    let fast = Watcher::of(server.stream("/stream"));
+    let line = Line {
+        bits_per_s: 400_000,
+        delay: Duration::from_millis(20),
+    };
+    let proxy = Proxy::to(server.address, line);
+    let stream = Client::new(proxy.address).socket();
+    let mut socket = Socket::on(stream, "/ws?frames=binary", &server);
+    let small = eventually("a smaller picture", || {
+        Some(socket.picture()).filter(|picture| picture.size.0 < 640)
+    });
+    let mut last = small.sequence;
+    let mut ages_ms: Vec<u64> = (0..20)
+        .map(|_| {
+            let picture = socket.picture();
+            assert!(picture.sequence > last);
+            last = picture.sequence;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            u64::try_from(now.as_micros())
+                .unwrap()
+                .saturating_sub(picture.captured_us)
+                / 1000
+        })
+        .collect();
+    ages_ms.sort_unstable();
+    // A picture's own time on the line, the proxy's buffer, and frames of a busy machine.
+    assert!(ages_ms[10] < 1500, "{ages_ms:?}");
+    fast.more_pictures(10);
+    // A wish is an upper bound.
+    let answer = socket.ask(serde_json::json!({"type": "subscribe", "width": 160, "fps": 2}));
+    assert_eq!(answer["ok"], true);
+    eventually("a picture as asked", || {
+        (socket.picture().size == (160, 120)).then_some(())
+    });
+    let answer = socket.ask(serde_json::json!({"type": "subscribe", "width": 3}));
+    assert_eq!(
+        answer["error"],
+        "`width`: expected a number from 16 to 16384"
+    );
+    server.stop();
+}
+
+#[test]
 fn behind_lines_of_the_kernel_nobody_is_late_and_nobody_starves() {
     // The second and the third have queues for seconds, which nobody who only writes until it blocks would notice.
     let Some(networks) = Networks::new(&[
@@ -457,5 +503,47 @@ fn a_fixed_quality_stays_and_a_wish_is_still_a_wish() {
     let mut asked = server.stream("/stream?width=160");
     assert_eq!(decode(&asked.picture().jpeg), (160, 120));
     drop((slow, asked));
+    server.stop();
+}
+
+#[test]
+fn the_more_watch_the_less_each_of_them_gets() {
+    let mut server = Setup::camera_sim()
+        .quality("policy", "viewers")
+        .another_camera("film", &format!("file:{}", frames().display()))
+        .start();
+    let line = "the pictures of this camera come as they are: `quality.policy` changes nothing";
+    assert!(server.log.message(line).raw.contains("film"));
+    let mut watchers = vec![Watcher::of(server.stream("/stream"))];
+    watchers[0].more_pictures(2);
+    let last = |server: &Server| server.sim_arguments().pop().unwrap();
+    assert!(last(&server).contains("--width 1280 --height 720 --framerate 20 --quality 85"));
+    for (count, want) in [
+        (6, "--width 640 --height 480 --framerate 15 --quality 70"),
+        (11, "--width 320 --height 240 --framerate 10 --quality 50"),
+    ] {
+        while watchers.len() < count {
+            watchers.push(Watcher::of(server.stream("/stream")));
+        }
+        eventually(want, || last(&server).contains(want).then_some(()));
+    }
+    for watcher in &watchers {
+        watcher.more_pictures(2);
+        assert!(watcher.is_watching());
+    }
+    assert_eq!(server.camera()["framerate"], 10.0);
+    assert_eq!(server.sim_starts().len(), 3);
+    // Few come and go at a border: nobody is moved.
+    watchers.truncate(9);
+    pass(Duration::from_secs(3));
+    assert_eq!(server.sim_starts().len(), 3);
+    // What somebody sets goes over the table.
+    let reply = server.send(
+        "PATCH",
+        "/api/v1/cameras/main/controls?wait_s=20",
+        &serde_json::json!({"width": 800, "height": 600}),
+    );
+    assert_eq!(reply.status, 200);
+    assert!(last(&server).contains("--width 800 --height 600 --framerate 10 --quality 50"));
     server.stop();
 }

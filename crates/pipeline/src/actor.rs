@@ -11,6 +11,7 @@ use std::{
 
 use ::control::ControlSet;
 use camera::{Blame, Failure, Kind, Language, Memory, Source};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use hub::{About, CameraState, Controls, DemandWatch, Publisher, RestartWatch, Stream};
 use serde_json::Value as Json;
 use tokio::{
@@ -318,7 +319,17 @@ impl Actor {
         let pulse = Pulse::new();
         let mut feed = Feed::new(publisher, *epoch, &pulse, set, settings.frame());
         let mut run = source.run(&mut feed, &stop);
-        let mut unwanted = pin!(demand.unwanted_for(times.linger));
+        // Each is polled when it was woken, and not with every picture.
+        let mut calls: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
+        calls.push(shutdown.cancelled().map(|()| Outcome::Shutdown).boxed());
+        let unwanted = demand.unwanted_for(times.linger);
+        calls.push(unwanted.map(|()| Outcome::Unwanted).boxed());
+        calls.push(settled(controls, set).map(|()| Outcome::Changed).boxed());
+        if let Some(ladder) = ladder {
+            let climbed = ladder.changed(&mut counted);
+            calls.push(climbed.map(|()| Outcome::Changed).boxed());
+        }
+        calls.push(restart.asked().map(|()| Outcome::Restart).boxed());
         // Looked at when pictures could be late, and not at a steady beat: a running camera wakes nobody for it.
         let starting_shown_after = if *is_changing {
             CHANGING_SHOWN_AFTER.max(frame_times(10.0, *framerate))
@@ -326,13 +337,6 @@ impl Actor {
             STARTING_SHOWN_AFTER
         };
         let mut look = pin!(sleep(starting_shown_after));
-        let mut changed = pin!(settled(controls, set));
-        let mut climbed = pin!(async {
-            match ladder {
-                Some(ladder) => ladder.changed(&mut counted).await,
-                None => std::future::pending().await,
-            }
-        });
         let mut stalled = None;
         let mut has_ended = false;
         let mut outcome = loop {
@@ -342,11 +346,7 @@ impl Actor {
                     has_ended = true;
                     break Outcome::Failed(result.err().unwrap_or_else(|| Failure::new(Kind::Ended, "the source ended")));
                 }
-                () = shutdown.cancelled() => break Outcome::Shutdown,
-                () = &mut unwanted => break Outcome::Unwanted,
-                () = &mut changed => break Outcome::Changed,
-                () = &mut climbed => break Outcome::Changed,
-                () = restart.asked() => break Outcome::Restart,
+                Some(call) = calls.next() => break call,
                 () = &mut look => {
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);

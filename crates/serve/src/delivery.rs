@@ -52,7 +52,8 @@ impl Departure {
     pub(crate) async fn run(self, wire: Wire, early: Bytes, ear: Ear) {
         match self {
             Self::Stream(delivery) => delivery.run(wire, ear).await,
-            Self::Socket(session) => session.run(wire, early.into(), ear).await,
+            // Apart: what a socket needs is not kept for each of a thousand streams.
+            Self::Socket(session) => Box::pin(session.run(wire, early.into(), ear)).await,
         }
     }
 }

@@ -82,7 +82,7 @@ test('a page can tell how old the picture on the screen is', async ({ page, serv
   expect(sizes).toEqual(['640x480']);
   // Both clocks are this machine's.
   expect(Math.abs(aheadMs)).toBeLessThan(50);
-  const sorted = agesMs.toSorted((a, b) => a - b);
+  const sorted = [...agesMs].sort((a, b) => a - b);
   const [youngest, median] = [sorted[0] ?? NaN, sorted[20] ?? NaN];
   console.log(`age on the screen: youngest ${youngest.toFixed(1)} ms, median ${median.toFixed(1)} ms`);
   expect(youngest).toBeGreaterThan(0);

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) const FULL: &str = "Sorry, the broadcast is full. Please try again later.";
 
 /// How a stream is wanted.
-#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StreamOptions {
     /// Send each part's head before its picture is there (`1`). Browsers then show every picture at once and not one
@@ -41,13 +41,22 @@ pub(crate) struct StreamOptions {
     #[serde(default, deserialize_with = "flag")]
     #[param(value_type = Option<u8>)]
     advance_headers: bool,
+    /// The camera's own pictures (`0`), however few of them get through: for programs that look at a few a second at their
+    /// own pace, which from here cannot be told from a thin line.
+    #[serde(default = "yes", deserialize_with = "flag")]
+    #[param(value_type = Option<u8>)]
+    adapt: bool,
     /// Frames per second, at most; the others are left out evenly.
     #[serde(default, deserialize_with = "wish::fps")]
     #[param(value_type = Option<f32>, minimum = 0.1, maximum = 240.0)]
     fps: Option<f32>,
 }
 
-fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
+pub(crate) fn yes() -> bool {
+    true
+}
+
+pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
     let text = String::deserialize(text)?;
     Ok(matches!(text.as_str(), "1" | "true" | "yes" | ""))
 }
@@ -178,7 +187,7 @@ pub(crate) fn open(
             place,
             wish,
             options.fps,
-            app.config.per_viewer_quality,
+            app.config.per_viewer_quality && options.adapt,
         ),
         advance: options.advance_headers,
     };

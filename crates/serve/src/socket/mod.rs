@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 
 use crate::{
     delivery::{Departure, Handover},
-    live::Visit,
+    live::{self, Visit},
     problem::{Asked, Problem},
     state::App,
     wish::{self, Wish},
@@ -29,7 +29,7 @@ pub(crate) use session::Session;
 use session::Subscription;
 
 /// What a socket begins with.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SocketOptions {
     /// Camera that is meant where a message names none; the first one if there is none here either.
@@ -42,6 +42,10 @@ pub(crate) struct SocketOptions {
     #[serde(default, deserialize_with = "wish::fps")]
     #[param(value_type = Option<f32>, minimum = 0.1, maximum = 240.0)]
     fps: Option<f32>,
+    /// The camera's own pictures (`0`), however few of them get through.
+    #[serde(default = "live::yes", deserialize_with = "live::flag")]
+    #[param(value_type = Option<u8>)]
+    adapt: bool,
 }
 
 /// Pictures, control and events over a WebSocket.
@@ -83,6 +87,7 @@ pub(crate) async fn open(
         format,
         wish,
         fps: options.fps,
+        adapt: options.adapt,
     });
     let session = Session::new(app, stream, visit.into_visitor(), begin);
     let mut response = Response::new(Body::empty());

@@ -61,6 +61,7 @@ pub(super) enum Request {
         width: Option<u32>,
         quality: Option<u8>,
         fps: Option<f32>,
+        adapt: Option<bool>,
     },
     /// Send none any more.
     Unsubscribe {

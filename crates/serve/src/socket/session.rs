@@ -71,6 +71,8 @@ pub(super) struct Subscription {
     pub(super) format: Format,
     pub(super) wish: Wish,
     pub(super) fps: Option<f32>,
+    /// Less than was asked for, when the line carries less.
+    pub(super) adapt: bool,
 }
 
 /// A camera that is being watched. Holds the viewer's place, and the camera running.
@@ -338,10 +340,17 @@ impl Talk {
                 width,
                 quality,
                 fps,
+                adapt,
             } => {
                 let format = frames.unwrap_or(Format::Binary);
                 let asked = wish::checked(width, quality, fps).and_then(|(wish, fps)| {
-                    let subscription = Subscription { format, wish, fps };
+                    let adapt = adapt.unwrap_or(true);
+                    let subscription = Subscription {
+                        format,
+                        wish,
+                        fps,
+                        adapt,
+                    };
                     self.subscribe(camera.as_deref(), subscription)
                 });
                 match asked {
@@ -410,8 +419,13 @@ impl Talk {
             .viewers
             .admit(self.visitor.clone(), stream.id().clone(), reader.ender())
             .ok_or(FULL)?;
-        let Subscription { format, wish, fps } = how;
-        let is_automatic = self.app.config.per_viewer_quality;
+        let Subscription {
+            format,
+            wish,
+            fps,
+            adapt,
+        } = how;
+        let is_automatic = self.app.config.per_viewer_quality && adapt;
         self.watching = Some(Watching {
             feed: Feed::new(reader, place, wish, fps, is_automatic),
             format,

@@ -107,6 +107,7 @@ impl Config {
             ),
         );
         line("viewers", format!("at most {}", serve.max_viewers));
+        line("limits", limits(&serve.gate));
         line(
             "quality",
             if serve.per_viewer_quality {
@@ -157,6 +158,20 @@ impl Config {
         }
         text
     }
+}
+
+/// What one address may do, in words.
+fn limits(gate: &GateConfig) -> String {
+    let most = |count: u32, what: &str| match count {
+        0 => format!("any number of {what}"),
+        _ => format!("{count} {what}"),
+    };
+    format!(
+        "for each address {} in 15 minutes, {} a minute, {} at a time",
+        most(gate.streams_per_15_min, "streams"),
+        most(gate.api_per_minute, "requests to the API"),
+        most(gate.connections_per_address, "connections")
+    )
 }
 
 /// What is wrong with the cameras.

@@ -70,7 +70,7 @@ impl Keyed {
     /// Counts one; or says how long to wait for the next.
     pub(super) fn check(&self, key: IpAddr) -> Result<(), Duration> {
         let is_full = self.limiter.len() >= MOST_KEYS;
-        if self.checks.fetch_add(1, Relaxed) % SWEEP == 0 {
+        if self.checks.fetch_add(1, Relaxed).is_multiple_of(SWEEP) {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         } else if is_full {

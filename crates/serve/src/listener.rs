@@ -66,7 +66,7 @@ impl Listening {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
-        let gate = Gate::new(config.gate.clone());
+        let gate = Gate::new(config.gate.clone(), config.max_connections);
         let app = App {
             hub,
             events,

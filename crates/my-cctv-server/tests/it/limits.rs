@@ -203,6 +203,25 @@ fn an_address_has_so_many_connections_and_not_more() {
 }
 
 #[test]
+fn a_few_addresses_do_not_take_every_connection() {
+    let mut server = Setup::with_source("test")
+        .limit("connections_per_address", 30)
+        .server("max_connections", 40)
+        .server("head_timeout_s", 60)
+        .start();
+    let held: Vec<TcpStream> = ["127.0.0.4", "127.0.0.5"]
+        .iter()
+        .flat_map(|own| (0..30).map(|_| Client::at(own, server.address).socket()))
+        .collect();
+    // Asked last, so all of those have been taken or refused.
+    assert!(is_closed("127.0.0.4", &server));
+    assert!(!is_closed(NEIGHBOUR, &server));
+    Parts::of(at(NEIGHBOUR, &server, "/stream")).part();
+    drop(held);
+    server.stop();
+}
+
+#[test]
 fn who_is_denied_or_not_allowed_gets_no_answer() {
     let mut server = Setup::with_source("test")
         .server("allow", vec!["127.0.0.0/30"])
@@ -396,6 +415,58 @@ fn the_proxy_protocol_is_taken_from_trusted_proxies_alone() {
     assert_eq!(answer("127.0.0.1", &v1("203.0.113.7")), "");
     assert!(answer("127.0.0.1", &v1("203.0.113.6")).starts_with("HTTP/1.1 200 "));
     drop(held);
+    server.stop();
+}
+
+#[test]
+fn heads_and_bodies_are_short_and_there_in_time() {
+    let mut server = Setup::with_source("test")
+        .server("head_timeout_s", 1)
+        .start();
+    let long = "y".repeat(17 << 10);
+    let json = "Host: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    for (request, status) in [
+        (
+            format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            Some(431),
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+            Some(431),
+        ),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX: ".to_owned(), None),
+        (
+            format!("POST /api/v1/cameras HTTP/1.1\r\n{json}Content-Length: 99\r\n\r\n{{"),
+            Some(408),
+        ),
+        (
+            format!("POST /api/v1/cameras HTTP/1.1\r\n{json}Content-Length: 17408\r\n\r\n{long}"),
+            Some(413),
+        ),
+        // Who does not want a body does not wait for it.
+        (
+            format!("POST /health HTTP/1.1\r\n{json}Content-Length: 99\r\n\r\n{{"),
+            Some(405),
+        ),
+        (
+            format!("GET /health HTTP/1.1\r\n{json}Content-Length: 99\r\n\r\n{{"),
+            Some(200),
+        ),
+        (
+            format!("DELETE /nothing HTTP/1.1\r\n{json}Transfer-Encoding: chunked\r\n\r\n"),
+            Some(405),
+        ),
+    ] {
+        let answer = Client::new(server.address).raw(request.as_bytes());
+        let answer = String::from_utf8_lossy(&answer);
+        let found = answer.get(9..12).map(|status| status.parse().unwrap());
+        let begin: String = request.chars().take(60).collect();
+        assert_eq!(found, status, "{begin}: {answer}");
+        // The library answers for itself where it does not understand a head.
+        let is_problem = answer.contains("application/problem+json");
+        let ours = status.is_some_and(|status| status >= 400 && status != 431);
+        assert_eq!(is_problem, ours, "{begin}: {answer}");
+    }
     server.stop();
 }
 

@@ -183,11 +183,23 @@ impl Returns {
     }
 }
 
+/// Of all connections, so many are kept for addresses that have few: a handful of addresses cannot take the last ones.
+const RESERVE: usize = 64;
+const FEW: u32 = 8;
+
 /// Connections at the same time, by address.
 #[derive(Debug)]
 pub(super) struct Crowd {
     most: u32,
-    open: Mutex<HashMap<IpAddr, u32>>,
+    /// From so many connections of all addresses together, the reserve is reached.
+    scarce_from: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    by_address: HashMap<IpAddr, u32>,
 }
 
 /// One connection; given back when dropped.
@@ -199,9 +211,10 @@ pub(super) struct Member {
 
 impl Crowd {
     /// 0 is no limit.
-    pub(super) fn new(most: u32) -> Arc<Self> {
+    pub(super) fn new(most: u32, most_together: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
+            scarce_from: most_together - RESERVE.min(most_together / 4),
             open: Mutex::default(),
         })
     }
@@ -209,11 +222,18 @@ impl Crowd {
     pub(super) fn join(self: &Arc<Self>, address: IpAddr) -> Option<Member> {
         let key = key(address);
         let mut open = self.lock();
-        let count = open.entry(key).or_default();
-        if self.most > 0 && *count >= self.most {
+        let is_scarce = open.total >= self.scarce_from;
+        let most = if is_scarce {
+            self.most.min(FEW)
+        } else {
+            self.most
+        };
+        let count = open.by_address.entry(key).or_default();
+        if most > 0 && *count >= most {
             return None;
         }
         *count += 1;
+        open.total += 1;
         drop(open);
         Some(Member {
             crowd: self.clone(),
@@ -221,7 +241,7 @@ impl Crowd {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -229,10 +249,11 @@ impl Crowd {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut open = self.crowd.lock();
-        if let Some(count) = open.get_mut(&self.key) {
+        open.total -= 1;
+        if let Some(count) = open.by_address.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.key);
+                open.by_address.remove(&self.key);
             }
         }
     }
@@ -309,8 +330,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_connections_are_for_addresses_that_have_few() {
+        let crowd = Crowd::new(50, 100);
+        let join = |address: &str, times: usize| -> Vec<Member> {
+            (0..times).filter_map(|_| crowd.join(ip(address))).collect()
+        };
+        let first = join("10.0.0.1", 60);
+        let second = join("10.0.0.2", 60);
+        assert_eq!((first.len(), second.len()), (50, 25));
+        assert_eq!(join("10.0.0.3", 60).len(), 8);
+        drop(first);
+        assert_eq!(join("10.0.0.2", 60).len(), 25);
+    }
+
+    #[test]
     fn a_connection_is_given_back() {
-        let crowd = Crowd::new(2);
+        let crowd = Crowd::new(2, 1000);
         let members = [crowd.join(ip("::1")), crowd.join(ip("::2"))];
         assert!(members.iter().all(Option::is_some));
         assert!(crowd.join(ip("::3")).is_none(), "one network");
@@ -318,8 +353,9 @@ mod tests {
         drop(members);
         assert!(crowd.join(ip("::3")).is_some());
         drop(other);
-        assert!(crowd.lock().is_empty());
-        let open = Crowd::new(0);
+        let none = crowd.lock();
+        assert!(none.by_address.is_empty() && none.total == 0);
+        let open = Crowd::new(0, 20);
         let all: Vec<_> = (0..100).map(|_| open.join(ip("::1")).unwrap()).collect();
         assert_eq!(all.len(), 100);
     }

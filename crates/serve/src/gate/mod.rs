@@ -94,7 +94,7 @@ pub(crate) struct Entry {
 }
 
 impl Gate {
-    pub(crate) fn new(config: GateConfig) -> Arc<Self> {
+    pub(crate) fn new(config: GateConfig, max_connections: usize) -> Arc<Self> {
         let hosts = config.hosts.into_iter().map(|host| host.0).collect();
         let cors_origins: Vec<_> = config.cors_origins.into_iter().map(|o| o.0).collect();
         let ancestors: Vec<_> = config.frame_ancestors.into_iter().map(|a| a.0).collect();
@@ -108,7 +108,7 @@ impl Gate {
             dress: Dress::new(&ancestors),
             streams: Openings::new(config.streams_per_15_min),
             api: Keyed::new(config.api_per_minute, Duration::from_secs(60)),
-            connections: Crowd::new(config.connections_per_address),
+            connections: Crowd::new(config.connections_per_address, max_connections),
             strangers: Flood::default(),
             crowds: Flood::default(),
             eager: Flood::default(),

@@ -65,8 +65,8 @@ impl Connection {
         let wire = Wire::new(socket, config.viewer_timeout, fate.clone());
         let peer = Peer {
             address,
-            is_https: false,
             fate: fate.clone(),
+            is_secure: false,
         };
         let handed_over = Arc::new(OnceLock::new());
         let for_service = handed_over.clone();

@@ -31,9 +31,9 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// The client came over TLS: to us, or to a trusted proxy.
-    pub(crate) is_https: bool,
     pub(crate) fate: Arc<Fate>,
+    /// The client came over TLS: to us, or to a trusted proxy.
+    pub(crate) is_secure: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Peer {

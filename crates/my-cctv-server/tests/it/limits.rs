@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::TcpStream,
+    net::{IpAddr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -264,7 +264,10 @@ fn known_as(own: &str, server: &Server, headers: &[(&str, &str)]) -> String {
     drop(parts);
     server.viewers(0);
     let address = viewer["address"].as_str().unwrap();
-    address.rsplit_once(':').unwrap().0.to_owned()
+    // With a port, unless the proxy told none.
+    let socket = address.parse::<SocketAddr>().map(|socket| socket.ip());
+    let ip: IpAddr = socket.or_else(|_| address.parse()).unwrap();
+    ip.to_string()
 }
 
 #[test]
@@ -279,7 +282,7 @@ fn only_a_trusted_proxy_says_who_its_client_is() {
         (&[(xff, "127.0.0.1, 203.0.113.7, 10.1.2.3")], "203.0.113.7"),
         (
             &[("Forwarded", "for=\"[2001:db8::7]:80\";proto=https")],
-            "[2001:db8::7]",
+            "2001:db8::7",
         ),
         (&[(xff, "nonsense")], "127.0.0.1"),
     ] {

@@ -228,7 +228,7 @@ impl Gate {
             )
         })?;
         peer.address = seen.address;
-        peer.is_https = seen.is_https.unwrap_or(peer.is_https);
+        peer.is_secure = seen.is_https.unwrap_or(peer.is_secure);
         let address = peer.address.ip();
         // The address of a connection was looked at when it was taken, unless it is a proxy's.
         if self.trusted_proxies.contain(proxy.ip()) && !self.is_allowed(address) {
@@ -248,7 +248,7 @@ impl Gate {
                 Problem::too_many("requests", wait)
             })?;
         }
-        self.check_names(request, seen.host.as_deref(), peer.is_https)?;
+        self.check_names(request, seen.host.as_deref(), peer.is_secure)?;
         request.extensions_mut().insert(peer);
         Ok(())
     }

@@ -33,6 +33,12 @@ fn wait_s(reply: Reply) -> u64 {
     seconds
 }
 
+/// The same for a limit that recovers while a busy machine is at it: one of a few is refused.
+fn soon_refused(ask: impl Fn() -> Reply) -> u64 {
+    let refused = (0..5).map(|_| ask()).find(|reply| reply.status == 429);
+    wait_s(refused.expect("a refusal"))
+}
+
 /// Whether the server closes without an answer.
 fn is_closed(own: &str, server: &Server) -> bool {
     let mut socket = Client::at(own, server.address).socket();
@@ -160,10 +166,10 @@ fn requests_to_the_api_are_limited_and_pictures_are_not() {
             .status,
         405
     );
-    let wait = wait_s(server.get("/api/v1/cameras"));
+    let wait = soon_refused(|| server.get("/api/v1/cameras"));
     assert!((1..=10).contains(&wait), "{wait}");
-    wait_s(server.get("/ws"));
-    wait_s(server.request("POST", "/nothing"));
+    soon_refused(|| server.get("/ws"));
+    soon_refused(|| server.request("POST", "/nothing"));
     assert_eq!(server.get("/snapshot").status, 200);
     Parts::of(server.get("/stream")).part();
     assert_eq!(at(NEIGHBOUR, &server, "/health").status, 200);
@@ -329,13 +335,13 @@ fn limits_and_lists_are_for_the_client_behind_a_proxy() {
     for _ in 0..3 {
         assert_eq!(ask("127.0.0.1", "198.51.100.1").status, 200);
     }
-    wait_s(ask("127.0.0.1", "198.51.100.1"));
+    soon_refused(|| ask("127.0.0.1", "198.51.100.1"));
     assert_eq!(ask("127.0.0.1", "198.51.100.2").status, 200);
     // An invented client each time is no way around, for one who is no proxy.
     for n in 0..3 {
         assert_eq!(ask(NEIGHBOUR, &format!("198.51.100.{n}")).status, 200);
     }
-    wait_s(ask(NEIGHBOUR, "198.51.100.99"));
+    soon_refused(|| ask(NEIGHBOUR, "198.51.100.99"));
     assert_eq!(
         ask(STRANGER, "203.0.113.7").status,
         200,
@@ -530,13 +536,15 @@ fn a_thousand_slow_connections_from_one_address_harm_nobody_elsewhere() {
     let before = server.rss_kib();
     let (mut slow, mut opened) = (Vec::new(), 0);
     let end = Instant::now() + Duration::from_secs(20);
-    let mut rounds = 0;
+    let (mut rounds, mut most_open) = (0, 0);
     while Instant::now() < end || opened < 1000 {
         while slow.len() < 1000 && opened < 1000 * (rounds + 1) / 4 + 250 {
             opened += 1;
             slow.extend(Slow::new(&server, opened));
         }
         slow.retain_mut(|slow: &mut Slow| slow.say(1));
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
+        most_open = most_open.max(descriptors.unwrap().count());
         rounds += 1;
         pass(Duration::from_millis(500));
         // One that was there keeps its pictures, a new one gets in, and the API answers.
@@ -548,9 +556,7 @@ fn a_thousand_slow_connections_from_one_address_harm_nobody_elsewhere() {
         }
     }
     // Its 64, and what the server and its camera have open besides.
-    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
-    let descriptors = descriptors.unwrap().count();
-    assert!((64..110).contains(&descriptors), "{descriptors} are open");
+    assert!((64..110).contains(&most_open), "{most_open} were open");
     let grown = server.rss_kib().saturating_sub(before);
     assert!(grown < 16 << 10, "{grown} KiB more");
     drop(slow);

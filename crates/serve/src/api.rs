@@ -248,7 +248,7 @@ pub(crate) async fn camera(State(app): State<App>, Camera(stream): Camera) -> Js
 pub(crate) struct ViewerView {
     /// Number of the viewer, never used again.
     id: u64,
-    /// Address and port it connects from.
+    /// Address and port it connects from; behind a trusted proxy, what that says of it.
     #[schema(example = "192.168.1.20:50412")]
     address: String,
     /// What its program calls itself.
@@ -325,7 +325,11 @@ impl From<&Viewer> for ViewerView {
                 .lag
                 .map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
             id: viewer.id,
-            address: viewer.address.to_string(),
+            // Most proxies tell no port.
+            address: match viewer.address.port() {
+                0 => viewer.address.ip().to_string(),
+                _ => viewer.address.to_string(),
+            },
             user_agent: viewer.user_agent.clone(),
             camera: viewer.camera.to_string(),
             connected_since: rfc3339(viewer.since),

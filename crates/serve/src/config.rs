@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use crate::GateConfig;
+
 /// Where to listen, and the limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -23,4 +25,6 @@ pub struct Config {
     pub max_connections: usize,
     /// How long a snapshot waits for a camera to start.
     pub snapshot_timeout: Duration,
+    /// Who may come in, and how often.
+    pub gate: GateConfig,
 }

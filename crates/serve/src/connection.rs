@@ -13,7 +13,6 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use bytes::Bytes;
@@ -28,6 +27,7 @@ use crate::{
     base_path::{self, Place},
     delivery::{Departure, Handover},
     farewell::Ear,
+    gate::Gate,
     viewers::Fate,
     wire::{Peer, Wire},
 };
@@ -42,6 +42,7 @@ pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
     pub(crate) address: SocketAddr,
     pub(crate) router: Router,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) config: Arc<Config>,
     pub(crate) ear: Ear,
 }
@@ -54,6 +55,7 @@ impl Connection {
             socket,
             address,
             router,
+            gate,
             config,
             mut ear,
         } = self;
@@ -64,13 +66,14 @@ impl Connection {
         let peer = Peer {
             address,
             fate: fate.clone(),
+            is_secure: false,
         };
         let handed_over = Arc::new(OnceLock::new());
         let for_service = handed_over.clone();
         let base_path = config.base_path.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
-            let answer = answer(request, router.clone(), &base_path);
+            let answer = answer(request, router.clone(), gate.clone(), &base_path);
             let handed_over = for_service.clone();
             Box::pin(async move {
                 let mut response = answer.await;
@@ -123,6 +126,7 @@ impl Connection {
 fn answer(
     mut request: Request<Incoming>,
     router: Router,
+    gate: Arc<Gate>,
     base_path: &str,
 ) -> impl Future<Output = Response> + use<> {
     let place = if base_path.len() > 1 {
@@ -139,10 +143,7 @@ fn answer(
             }
             Place::Elsewhere => route(router, request).await,
         };
-        let nosniff = HeaderValue::from_static("nosniff");
-        response
-            .headers_mut()
-            .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+        gate.dress(&mut response);
         response
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{farewell::Ear, feed::Feed, socket::Session, wire::Wire};
+use crate::{farewell::Ear, feed::Feed, gate::Opening, socket::Session, wire::Wire};
 
 /// How long the end of a stream may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,6 +34,8 @@ const HEARD_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) feed: Feed,
+    /// Held for its end.
+    pub(crate) _opening: Option<Opening>,
     /// Heads go in advance of their pictures.
     pub(crate) advance: bool,
 }

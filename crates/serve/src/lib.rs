@@ -20,6 +20,7 @@ mod delivery;
 mod events;
 mod farewell;
 mod feed;
+mod gate;
 mod incidents;
 mod line;
 mod listener;
@@ -40,5 +41,6 @@ mod wish;
 
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
+pub use gate::{FrameAncestor, GateConfig, HostName, LoginLimiter, Networks, Origin};
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;

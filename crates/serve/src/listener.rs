@@ -14,8 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Admin, Config, connection::Connection, events::Events, farewell::Farewell, openapi, state::App,
-    viewers::Viewers,
+    Admin, Config, connection::Connection, events::Events, farewell::Farewell, gate::Gate, openapi,
+    state::App, viewers::Viewers,
 };
 
 const BACKLOG: i32 = 1024;
@@ -66,17 +66,19 @@ impl Listening {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
+        let gate = Gate::new(config.gate.clone(), config.max_connections);
         let app = App {
             hub,
             events,
             admin,
             viewers: Viewers::new(config.max_viewers),
+            openings: gate.streams(),
             config: Arc::new(config),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
         let config = app.config.clone();
-        let router = openapi::router(app);
+        let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
         let farewell = Arc::new(Farewell::default());
         loop {
@@ -98,20 +100,31 @@ impl Listening {
                 debug!(%address, "connection refused: too many are open");
                 continue;
             };
-            let connection = Connection {
+            let Some(mut entry) = gate.enter(address) else {
+                continue;
+            };
+            let mut connection = Connection {
                 socket,
                 address,
                 router: router.clone(),
+                gate: gate.clone(),
                 config: config.clone(),
                 ear: farewell.listen(),
             };
             let tracker = connections.clone();
+            let gate = gate.clone();
             connections.spawn(async move {
+                let patience = connection.config.head_timeout;
+                let announced = gate.announced(&mut entry, &mut connection.socket, patience);
+                let Some(address) = announced.await else {
+                    return;
+                };
+                connection.address = address;
                 // A stream goes on in a task of its own: what HTTP needed is not kept for it.
                 if let Some((departure, wire, early, ear)) = connection.speak_http().await {
                     tracker.spawn(async move {
                         departure.run(wire, early, ear).await;
-                        drop(place);
+                        drop((place, entry));
                     });
                 }
             });

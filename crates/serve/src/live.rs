@@ -74,6 +74,7 @@ pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D:
     responses(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams were opened from this address; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -98,6 +99,7 @@ pub(crate) async fn first(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams were opened from this address; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -128,7 +130,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let Peer { address, fate } = Peer::from_request_parts(parts, state).await?;
+        let Peer { address, fate, .. } = Peer::from_request_parts(parts, state).await?;
         let agent = parts.headers.get(header::USER_AGENT);
         let user_agent = agent.map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
         Ok(Self {
@@ -170,6 +172,17 @@ pub(crate) fn open(
     if visit.is_head {
         return response;
     }
+    // Whoever finds no place has opened nothing, and is to come back.
+    let opening = if app.viewers.is_full() {
+        None
+    } else {
+        match app.openings.open(visit.visitor.address.ip()) {
+            Ok(opening) => Some(opening),
+            Err(wait) => {
+                return Problem::too_many("streams were opened", wait).into_response();
+            }
+        }
+    };
     let reader = stream.latest();
     let Some(place) = app
         .viewers
@@ -190,6 +203,7 @@ pub(crate) fn open(
             app.config.per_viewer_quality && options.adapt,
         ),
         advance: options.advance_headers,
+        _opening: opening,
     };
     let departure = Departure::Stream(Box::new(delivery));
     response.extensions_mut().insert(Handover::new(departure));

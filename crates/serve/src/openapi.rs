@@ -3,7 +3,7 @@
 use axum::{Router, http::header, response::IntoResponse as _, routing::get};
 use utoipa::{
     OpenApi,
-    openapi::{InfoBuilder, LicenseBuilder, OpenApi as Document},
+    openapi::{Content, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, ResponseBuilder},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -84,10 +84,51 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// Any request may be refused before it reaches its route.
+fn add_refusals(document: &mut Document) {
+    const REFUSALS: [(&str, &str); 3] = [
+        (
+            "403",
+            "The client's address is not let in, or a page of another site asks for a change",
+        ),
+        (
+            "421",
+            "The server is called by a name that it does not know",
+        ),
+        (
+            "429",
+            "Too many requests from this address; try again after `Retry-After` seconds",
+        ),
+    ];
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| {
+        let all = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        all.into_iter().flatten()
+    });
+    for operation in operations {
+        for (status, description) in REFUSALS {
+            let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+            let refusal = ResponseBuilder::new()
+                .description(description)
+                .content("application/problem+json", problem)
+                .build();
+            let responses = &mut operation.responses.responses;
+            responses.entry(status.to_owned()).or_insert(refusal.into());
+        }
+    }
+}
+
 /// The OpenAPI document, indented.
 #[must_use]
 pub fn openapi_json() -> String {
-    let document: Document = described().into_openapi();
+    let mut document: Document = described().into_openapi();
+    add_refusals(&mut document);
     document
         .to_pretty_json()
         .expect("a document of plain values")

@@ -17,11 +17,6 @@ use crate::problem::Problem;
 #[allow_missing = true]
 struct Files;
 
-/// Nothing from elsewhere, nothing inline.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; \
-                      require-trusted-types-for 'script'";
-
 /// The page itself.
 pub(crate) fn index(headers: &HeaderMap) -> Response {
     file("index.html", headers).unwrap_or_else(|| {
@@ -78,14 +73,6 @@ fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::ETAG, etag);
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
     Some(response)
 }
 

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 `application/problem+json`.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{FromRequestParts, Query},
@@ -29,6 +31,9 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "width")]
     key: Option<String>,
+    /// When it is worth another try; told by `Retry-After`.
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
@@ -40,6 +45,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             key: None,
+            retry_after_s: None,
         }
     }
 
@@ -52,6 +58,16 @@ impl Problem {
         }
     }
 
+    /// More than `limits` allows of something; told when it will be allowed again.
+    pub(crate) fn too_many(what: &str, wait: Duration) -> Self {
+        let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let detail = format!("Too many {what} from this address. Try again in {wait_s} s.");
+        Self {
+            retry_after_s: Some(wait_s),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+        }
+    }
+
     pub(crate) fn no_such_camera() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is no camera with this id.")
     }
@@ -60,13 +76,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+        let retry_after_s = self.retry_after_s.or(unavailable);
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = retry_after_s {
+            let fields = response.headers_mut();
+            fields.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

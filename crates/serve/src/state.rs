@@ -11,7 +11,7 @@ use axum::{
 };
 use hub::{Hub, Stream};
 
-use crate::{Admin, Config, events::Events, problem::Problem, viewers::Viewers};
+use crate::{Admin, Config, events::Events, gate::Openings, problem::Problem, viewers::Viewers};
 
 /// Shared by all requests.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct App {
     pub(crate) events: Events,
     pub(crate) admin: Admin,
     pub(crate) viewers: Arc<Viewers>,
+    pub(crate) openings: Arc<Openings>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,

@@ -192,6 +192,10 @@ impl Viewers {
             .count()
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.count() >= self.max
+    }
+
     /// Streams opened and refused since the start.
     pub(crate) fn totals(&self) -> (u64, u64) {
         let inner = self.lock();

@@ -27,11 +27,13 @@ use crate::{
 /// reading gets seconds of stale video when it comes back.
 const UNSENT_BYTES: u32 = 16 * 1024;
 
-/// Who is at the other end.
+/// Who is at the other end. Handlers see the client, also where a trusted proxy stands between: `gate` sees to that.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) fate: Arc<Fate>,
+    /// The client came over TLS: to us, or to a trusted proxy.
+    pub(crate) is_secure: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Peer {

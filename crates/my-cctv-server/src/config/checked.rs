@@ -11,10 +11,12 @@ use camera::{Language, SourceSpec};
 use control::ControlSet;
 use hub::CameraId;
 use pipeline::{Camera, Times};
+use serve::GateConfig;
 use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
+    gate::check_gate,
     raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer},
 };
 
@@ -59,8 +61,10 @@ impl Config {
             RawLanguage::En => Language::English,
             RawLanguage::Ko => Language::Korean,
         };
-        let serve = check_server(&raw.server, &raw.quality)
+        let mut serve = check_server(&raw.server, &raw.quality)
             .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
+        serve.gate = check_gate(&raw.server, &raw.limits, serve.max_viewers)
+            .map_err(|(key, problem)| at(key, problem))?;
         let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
             .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
@@ -103,6 +107,7 @@ impl Config {
             ),
         );
         line("viewers", format!("at most {}", serve.max_viewers));
+        line("limits", limits(&serve.gate));
         line(
             "quality",
             if serve.per_viewer_quality {
@@ -153,6 +158,20 @@ impl Config {
         }
         text
     }
+}
+
+/// What one address may do, in words.
+fn limits(gate: &GateConfig) -> String {
+    let most = |count: u32, what: &str| match count {
+        0 => format!("any number of {what}"),
+        _ => format!("{count} {what}"),
+    };
+    format!(
+        "for each address {} in 15 minutes, {} a minute, {} at a time",
+        most(gate.streams_per_15_min, "streams"),
+        most(gate.api_per_minute, "requests to the API"),
+        most(gate.connections_per_address, "connections")
+    )
 }
 
 /// What is wrong with the cameras.
@@ -268,6 +287,7 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
             1,
             600,
         )?),
+        gate: GateConfig::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 mod changes;
 mod checked;
 pub(crate) mod edit;
+mod gate;
 mod keys;
 mod layers;
 mod raw;

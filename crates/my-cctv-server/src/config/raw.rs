@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
+    pub(crate) limits: RawLimits,
     pub(crate) log: RawLog,
     pub(crate) quality: RawQuality,
     pub(crate) camera: Vec<RawCamera>,
@@ -27,6 +28,13 @@ pub(crate) struct RawServer {
     pub(crate) head_timeout_s: u64,
     pub(crate) snapshot_timeout_s: u64,
     pub(crate) language: RawLanguage,
+    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) proxy_protocol: bool,
+    pub(crate) allow: Vec<String>,
+    pub(crate) deny: Vec<String>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) frame_ancestors: Vec<String>,
     pub(crate) tls: RawTls,
 }
 
@@ -43,7 +51,32 @@ impl Default for RawServer {
             head_timeout_s: 10,
             snapshot_timeout_s: 10,
             language: RawLanguage::En,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            frame_ancestors: vec!["self".to_owned()],
             tls: RawTls::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawLimits {
+    pub(crate) streams_per_15_min: Option<u32>,
+    pub(crate) api_per_minute: u32,
+    pub(crate) connections_per_address: Option<u32>,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            streams_per_15_min: None,
+            api_per_minute: 600,
+            connections_per_address: None,
         }
     }
 }

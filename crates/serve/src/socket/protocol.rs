@@ -143,6 +143,10 @@ mod tests {
             Value::Null,
             "unknown variant `gif`",
         );
-        check(&"[".repeat(4000), Value::Null, "recursion limit");
+        let deep = format!(
+            r#"{{"type":"control","action":"x","value":{}"#,
+            "[".repeat(3000)
+        );
+        check(&deep, Value::Null, "recursion limit");
     }
 }

@@ -34,6 +34,7 @@ use crate::{
     events::{Event, status_event},
     farewell::Ear,
     feed::Feed,
+    gate::Opening,
     live::FULL,
     presets,
     state::App,
@@ -97,6 +98,8 @@ struct Talk {
     visitor: Visitor,
     socket: WebSocketStream<Wire>,
     watching: Option<Watching>,
+    /// A socket counts as one stream, however often it changes what it watches.
+    opening: Option<Opening>,
     events: BroadcastStream<Event>,
     answers: VecDeque<Message>,
     out: Out,
@@ -151,6 +154,7 @@ impl Session {
             visitor,
             socket,
             watching: None,
+            opening: None,
             answers: VecDeque::new(),
             out: Out::Nothing,
             limit: RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST)),
@@ -413,6 +417,14 @@ impl Talk {
     fn subscribe(&mut self, camera: Option<&str>, how: Subscription) -> Result<(), String> {
         let stream = self.camera(camera)?;
         self.watching = None;
+        if self.opening.is_none() && !self.app.viewers.is_full() {
+            let opening = self.app.openings.open(self.visitor.address.ip());
+            let too_many = |wait: Duration| {
+                let wait_s = wait.as_secs() + 1;
+                format!("too many streams were opened from this address: try again in {wait_s} s")
+            };
+            self.opening = Some(opening.map_err(too_many)?);
+        }
         let reader = stream.latest();
         let place = self
             .app

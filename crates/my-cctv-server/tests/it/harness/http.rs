@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufReader, Read, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
 };
 
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::LIMIT;
 pub(crate) struct Client {
     socket: TcpStream,
     version: &'static str,
+    host: Option<String>,
     headers: String,
     body: Vec<u8>,
 }
@@ -37,12 +38,22 @@ impl Client {
         Self::on(socket.into())
     }
 
+    /// A client at another address of this machine: all of 127.0.0.0/8 is.
+    pub(crate) fn at(own: &str, address: SocketAddr) -> Self {
+        let own: IpAddr = own.parse().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
+        socket.connect_timeout(&address.into(), LIMIT).unwrap();
+        Self::on(socket.into())
+    }
+
     fn on(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         socket.set_write_timeout(Some(LIMIT)).unwrap();
         Self {
             socket,
             version: "HTTP/1.1",
+            host: Some("localhost".to_owned()),
             headers: String::new(),
             body: Vec::new(),
         }
@@ -50,6 +61,18 @@ impl Client {
 
     pub(crate) fn http_1_0(mut self) -> Self {
         self.version = "HTTP/1.0";
+        self
+    }
+
+    /// Calls the server by this name; `None` by none.
+    pub(crate) fn host(mut self, name: Option<&str>) -> Self {
+        self.host = name.map(str::to_owned);
+        self
+    }
+
+    /// Bytes in front of the request.
+    pub(crate) fn first(mut self, bytes: &[u8]) -> Self {
+        self.socket.write_all(bytes).unwrap();
         self
     }
 
@@ -78,9 +101,14 @@ impl Client {
     /// For a server that may be gone.
     pub(crate) fn attempt(mut self, method: &str, path: &str) -> io::Result<Reply> {
         let Self {
-            version, headers, ..
+            version,
+            host,
+            headers,
+            ..
         } = &self;
-        let request = format!("{method} {path} {version}\r\nHost: localhost\r\n{headers}\r\n");
+        let host = host.as_ref().map(|host| format!("Host: {host}\r\n"));
+        let host = host.unwrap_or_default();
+        let request = format!("{method} {path} {version}\r\n{host}{headers}\r\n");
         let request = [request.as_bytes(), &self.body].concat();
         self.socket.write_all(&request)?;
         Reply::read(self.socket, method)

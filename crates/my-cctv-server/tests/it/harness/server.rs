@@ -38,6 +38,7 @@ pub(crate) struct Setup {
     dir: Arc<TempDir>,
     server: Table,
     quality: Table,
+    limits: Table,
     cameras: Vec<Table>,
     env: Vec<(String, OsString)>,
 }
@@ -50,6 +51,7 @@ impl Setup {
             dir,
             server: Table::new(),
             quality: Table::new(),
+            limits: Table::new(),
             cameras: vec![Table::new()],
             env: Vec::new(),
         };
@@ -64,6 +66,10 @@ impl Setup {
         setup
             .server("listen", "127.0.0.1")
             .server("port", 0)
+            // A test asks far more often than people do, and all from one address.
+            .limit("streams_per_15_min", 0)
+            .limit("api_per_minute", 0)
+            .limit("connections_per_address", 0)
             .camera("source", source)
             .camera("width", 320)
             .camera("height", 240)
@@ -93,6 +99,12 @@ impl Setup {
     /// A key of `[quality]`.
     pub(crate) fn quality(mut self, key: &str, value: impl Into<Toml>) -> Self {
         self.quality.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A key of `[limits]`; nothing is limited without it.
+    pub(crate) fn limit(mut self, key: &str, value: impl Into<Toml>) -> Self {
+        self.limits.insert(key.to_owned(), value.into());
         self
     }
 
@@ -159,6 +171,7 @@ impl Setup {
         let file = Table::from_iter([
             ("server".to_owned(), Toml::Table(self.server.clone())),
             ("quality".to_owned(), Toml::Table(self.quality.clone())),
+            ("limits".to_owned(), Toml::Table(self.limits.clone())),
             ("camera".to_owned(), Toml::Array(cameras)),
         ]);
         let path = self.path("test.toml");

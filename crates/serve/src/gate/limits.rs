@@ -1,0 +1,362 @@
+//! How much one address may ask for: requests, streams, connections. An IPv6 address counts as its /64, which is what
+//! a household or a machine has.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+    state::keyed::HashMapStateStore,
+};
+
+use tracing::info;
+
+use super::flood::Flood;
+
+/// Addresses that are remembered at a time; about 5 MB. Whoever has more of them is not stopped by counting each.
+const MOST_KEYS: usize = 50_000;
+/// After so many checks, addresses that have nothing to be remembered for are forgotten.
+const SWEEP: u32 = 256;
+/// Who watched for so long did not come to open streams.
+const WATCHED: Duration = Duration::from_secs(10);
+/// And may come back so soon without being counted.
+const RETURN: Duration = Duration::from_secs(60);
+
+/// What is counted as one.
+pub(super) fn key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            Ipv6Addr::from(network).into()
+        }
+        v4 => v4,
+    }
+}
+
+/// So many per address and period, all at once or one after the other.
+pub(super) struct Keyed {
+    limiter: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
+    checks: AtomicU32,
+}
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.limiter.len();
+        f.debug_struct("Keyed").field("keys", &keys).finish()
+    }
+}
+
+impl Keyed {
+    /// `None` for no limit.
+    pub(super) fn new(count: u32, period: Duration) -> Option<Self> {
+        let count = NonZeroU32::new(count)?;
+        let quota = Quota::with_period(period / count.get())?.allow_burst(count);
+        Some(Self {
+            limiter: RateLimiter::keyed(quota),
+            checks: AtomicU32::new(0),
+        })
+    }
+
+    /// Counts one; or says how long to wait for the next.
+    pub(super) fn check(&self, key: IpAddr) -> Result<(), Duration> {
+        let is_full = self.limiter.len() >= MOST_KEYS;
+        if self.checks.fetch_add(1, Relaxed).is_multiple_of(SWEEP) {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        } else if is_full {
+            return Ok(());
+        }
+        self.limiter
+            .check_key(&key)
+            .map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+/// Streams opened by each address.
+///
+/// The limit is against opening and closing, which starts cameras and fills logs, and not against people whose line or
+/// whose server failed: a stream that ran for a while and ended, for whatever reason, may be opened again within a
+/// minute without being counted. A restart of the server forgets all counts.
+#[derive(Debug)]
+pub(crate) struct Openings {
+    limit: Option<Keyed>,
+    returns: Mutex<Returns>,
+    refused: Flood,
+}
+
+/// An open stream, for the address that opened it.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    openings: Arc<Openings>,
+    key: IpAddr,
+    since: Instant,
+}
+
+impl Openings {
+    pub(super) fn new(per_15_min: u32) -> Arc<Self> {
+        Arc::new(Self {
+            limit: Keyed::new(per_15_min, Duration::from_secs(15 * 60)),
+            returns: Mutex::default(),
+            refused: Flood::default(),
+        })
+    }
+
+    /// Counts one; or says how long to wait for the next.
+    pub(crate) fn open(self: &Arc<Self>, address: IpAddr) -> Result<Opening, Duration> {
+        let key = key(address);
+        let since = Instant::now();
+        if let Some(limit) = &self.limit
+            && !self.returns().take(key, since)
+        {
+            limit.check(key).inspect_err(|wait| {
+                if let Some(count) = self.refused.note() {
+                    let wait_s = wait.as_secs();
+                    info!(%address, count, wait_s, "stream refused: the address has opened limits.streams_per_15_min");
+                }
+            })?;
+        }
+        Ok(Opening {
+            openings: self.clone(),
+            key,
+            since,
+        })
+    }
+
+    fn returns(&self) -> MutexGuard<'_, Returns> {
+        self.returns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if self.openings.limit.is_some() {
+            let now = Instant::now();
+            self.openings.returns().left(self.key, self.since, now);
+        }
+    }
+}
+
+/// Who may come back.
+#[derive(Debug, Default)]
+struct Returns(HashMap<IpAddr, Return>);
+
+#[derive(Debug)]
+struct Return {
+    count: u32,
+    until: Instant,
+}
+
+impl Returns {
+    /// A stream that was opened at `since` has ended.
+    fn left(&mut self, key: IpAddr, since: Instant, now: Instant) {
+        if now.saturating_duration_since(since) < WATCHED {
+            return;
+        }
+        // Each entry was a stream for a while, so there are not many; those that ran out go first.
+        self.0.retain(|_, entry| entry.until > now);
+        let until = now + RETURN;
+        let entry = self.0.entry(key).or_insert(Return { count: 0, until });
+        entry.count += 1;
+        entry.until = until;
+    }
+
+    fn take(&mut self, key: IpAddr, now: Instant) -> bool {
+        let Some(entry) = self.0.get_mut(&key) else {
+            return false;
+        };
+        let is_back = entry.until > now;
+        entry.count -= 1;
+        if !is_back || entry.count == 0 {
+            self.0.remove(&key);
+        }
+        is_back
+    }
+}
+
+/// Of all connections, so many are kept for addresses that have few: a handful of addresses cannot take the last ones.
+const RESERVE: usize = 64;
+const FEW: u32 = 8;
+
+/// Connections at the same time, by address.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    most: u32,
+    /// From so many connections of all addresses together, the reserve is reached.
+    scarce_from: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    by_address: HashMap<IpAddr, u32>,
+}
+
+/// One connection; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Member {
+    crowd: Arc<Crowd>,
+    key: IpAddr,
+}
+
+impl Crowd {
+    /// 0 is no limit.
+    pub(super) fn new(most: u32, most_together: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            scarce_from: most_together - RESERVE.min(most_together / 4),
+            open: Mutex::default(),
+        })
+    }
+
+    pub(super) fn join(self: &Arc<Self>, address: IpAddr) -> Option<Member> {
+        let key = key(address);
+        let mut open = self.lock();
+        let is_scarce = open.total >= self.scarce_from;
+        let most = if is_scarce {
+            self.most.min(FEW)
+        } else {
+            self.most
+        };
+        let count = open.by_address.entry(key).or_default();
+        if most > 0 && *count >= most {
+            return None;
+        }
+        *count += 1;
+        open.total += 1;
+        drop(open);
+        Some(Member {
+            crowd: self.clone(),
+            key,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut open = self.crowd.lock();
+        open.total -= 1;
+        if let Some(count) = open.by_address.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_address.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_ipv6_address_counts_as_its_network() {
+        assert_eq!(key(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
+        assert_eq!(key(ip("::ffff:10.0.0.1")), ip("10.0.0.1"));
+        assert_eq!(key(ip("10.0.0.1")), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn each_address_has_its_own_count() {
+        let limit = Keyed::new(3, Duration::from_secs(900)).unwrap();
+        for _ in 0..3 {
+            assert_eq!(limit.check(ip("10.0.0.1")), Ok(()));
+        }
+        let wait = limit.check(ip("10.0.0.1")).unwrap_err();
+        assert!(
+            (Duration::from_secs(290)..=Duration::from_secs(300)).contains(&wait),
+            "{wait:?}"
+        );
+        assert_eq!(limit.check(ip("10.0.0.2")), Ok(()));
+        assert!(Keyed::new(0, Duration::from_secs(1)).is_none());
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_addresses_there_are() {
+        let limit = Keyed::new(3, Duration::from_secs(900)).unwrap();
+        for n in 0..60_000_u32 {
+            let _ = limit.check(std::net::Ipv4Addr::from(n).into());
+        }
+        assert!(limit.limiter.len() <= MOST_KEYS + 60_000 / SWEEP as usize);
+        // What has recovered is forgotten.
+        let limit = Keyed::new(1_000_000, Duration::from_millis(1000)).unwrap();
+        for n in 0..100 * SWEEP {
+            let _ = limit.check(std::net::Ipv4Addr::from(n).into());
+        }
+        assert!(limit.limiter.len() < 100 * SWEEP as usize);
+    }
+
+    #[test]
+    fn who_watched_may_come_back_once_for_each_stream() {
+        let begin = Instant::now();
+        let at = |s: u64| begin + Duration::from_secs(s);
+        let mut returns = Returns::default();
+        let (one, other) = (ip("10.0.0.1"), ip("10.0.0.2"));
+        assert!(!returns.take(one, at(0)));
+        returns.left(one, at(0), at(9));
+        assert!(!returns.take(one, at(9)), "that was no watching");
+        returns.left(one, at(0), at(10));
+        returns.left(one, at(0), at(20));
+        assert!(!returns.take(other, at(30)));
+        assert!(returns.take(one, at(79)) && returns.take(one, at(79)));
+        assert!(!returns.take(one, at(79)));
+        returns.left(one, at(0), at(100));
+        assert!(
+            !returns.take(one, at(160)),
+            "a minute later it is a new visit"
+        );
+        assert!(returns.0.is_empty());
+        returns.left(one, at(0), at(200));
+        returns.left(other, at(0), at(300));
+        assert_eq!(returns.0.len(), 1);
+    }
+
+    #[test]
+    fn the_last_connections_are_for_addresses_that_have_few() {
+        let crowd = Crowd::new(50, 100);
+        let join = |address: &str, times: usize| -> Vec<Member> {
+            (0..times).filter_map(|_| crowd.join(ip(address))).collect()
+        };
+        let first = join("10.0.0.1", 60);
+        let second = join("10.0.0.2", 60);
+        assert_eq!((first.len(), second.len()), (50, 25));
+        assert_eq!(join("10.0.0.3", 60).len(), 8);
+        drop(first);
+        assert_eq!(join("10.0.0.2", 60).len(), 25);
+    }
+
+    #[test]
+    fn a_connection_is_given_back() {
+        let crowd = Crowd::new(2, 1000);
+        let members = [crowd.join(ip("::1")), crowd.join(ip("::2"))];
+        assert!(members.iter().all(Option::is_some));
+        assert!(crowd.join(ip("::3")).is_none(), "one network");
+        let other = crowd.join(ip("10.0.0.1"));
+        drop(members);
+        assert!(crowd.join(ip("::3")).is_some());
+        drop(other);
+        let none = crowd.lock();
+        assert!(none.by_address.is_empty() && none.total == 0);
+        let open = Crowd::new(0, 20);
+        let all: Vec<_> = (0..100).map(|_| open.join(ip("::1")).unwrap()).collect();
+        assert_eq!(all.len(), 100);
+    }
+}

@@ -119,7 +119,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let Peer { address, fate } = Peer::from_request_parts(parts, state).await?;
+        let Peer { address, fate, .. } = Peer::from_request_parts(parts, state).await?;
         let agent = parts.headers.get(header::USER_AGENT);
         let user_agent = agent.map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
         Ok(Self {

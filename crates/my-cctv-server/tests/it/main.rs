@@ -28,5 +28,6 @@ mod snapshot;
 mod socket;
 mod sources;
 mod stream;
+mod tls;
 mod unkillable;
 mod usb;

@@ -82,9 +82,8 @@ pub(crate) async fn answer(socket: TcpStream, https_port: u16, head_timeout: Dur
         .header_read_timeout(head_timeout)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(wire), service);
-    match timeout(LIMIT, connection).await {
-        Ok(Err(error)) => debug!(%error, "connection ended"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = timeout(LIMIT, connection).await {
+        debug!(%error, "connection ended");
     }
 }
 

@@ -568,7 +568,7 @@ fn a_critic_of_tls_finds_nothing() {
     };
     assert_eq!(seen("TLS1_1")["finding"], "not offered");
     assert_eq!(seen("TLS1_3")["finding"], "offered with final");
-    assert_eq!(seen("FS")["severity"], "OK");
+    assert_eq!(seen("PFS")["severity"], "OK");
     let expected = [
         // Nobody vouches for a certificate of one's own, and nobody can be asked about it.
         "cert_chain_of_trust",

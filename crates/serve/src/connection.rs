@@ -67,7 +67,8 @@ impl Connection {
         let fate = Arc::new(Fate::default());
         let wire = match &tls {
             None => Wire::new(socket, config.viewer_timeout, fate.clone()),
-            Some(tls) => secure::greet(socket, tls, &config, &fate, &mut ear).await?,
+            // Apart, so that a plain connection has no room for a handshake.
+            Some(tls) => Box::pin(secure::greet(socket, tls, &config, &fate, &mut ear)).await?,
         };
         let peer = Peer {
             address,

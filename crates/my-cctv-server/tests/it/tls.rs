@@ -156,7 +156,8 @@ fn a_certificate_of_its_own_is_made_once_and_kept_for_the_owner_alone() {
 
 #[test]
 fn without_a_place_to_keep_it_there_is_a_certificate_all_the_same() {
-    let setup = tls(Setup::camera_sim(), &[]);
+    // As the old server was told.
+    let setup = Setup::camera_sim().env("ENABLE_HTTPS", "true");
     fs::write(setup.path("data"), "in the way").unwrap();
     let mut server = setup.start();
     let said = server
@@ -299,7 +300,7 @@ fn a_viewer_that_leaves_is_noticed_and_one_that_stalls_holds_little_and_is_close
 #[test]
 fn a_handshake_that_takes_its_time_is_in_nobody_s_way() {
     let mut server = tls(Setup::camera_sim(), &[])
-        .server("head_timeout_s", 2)
+        .server("head_timeout_s", 5)
         .start();
     let address = through_tunnel(&mut server);
     // Nothing at all, half a record's head, half a hello.

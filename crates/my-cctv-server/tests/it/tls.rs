@@ -298,6 +298,35 @@ fn a_viewer_that_leaves_is_noticed_and_one_that_stalls_holds_little_and_is_close
 }
 
 #[test]
+fn a_slow_viewer_sees_fewer_pictures_and_each_one_whole() {
+    let mut server = tls(Setup::camera_sim(), &[])
+        .quality("policy", "fixed")
+        .frame_bytes(100_000)
+        .start();
+    let address = through_tunnel(&mut server);
+    let fast = Watcher::of(server.stream("/stream"));
+    fast.more_pictures(1);
+    // A quarter of what the stream needs; a frame is more than what is encrypted in advance.
+    let line = Line {
+        bits_per_s: 4_000_000,
+        delay: Duration::from_millis(20),
+    };
+    let tunnel = Tunnel::to(Proxy::to(address, line).address);
+    let mut slow = Parts::of(Client::new(tunnel.address).request("GET", "/stream"));
+    let numbers: Vec<u64> = (0..20).map(|_| slow.picture().sequence()).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    assert!(
+        numbers[19] - numbers[0] > 30,
+        "skipped nothing: {numbers:?}"
+    );
+    fast.more_pictures(5);
+    // Nor does it hold up the end.
+    server.signal(rustix::process::Signal::TERM);
+    fast.ends_well();
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
 fn a_handshake_that_takes_its_time_is_in_nobody_s_way() {
     let mut server = tls(Setup::camera_sim(), &[])
         .server("head_timeout_s", 5)
@@ -331,6 +360,48 @@ fn a_handshake_that_takes_its_time_is_in_nobody_s_way() {
     assert_eq!(server.get("/health").status, 200);
     // And one that is under way does not keep the server from stopping.
     let _last = TcpStream::connect(address).unwrap();
+    server.stop();
+}
+
+#[test]
+fn garbage_instead_of_a_handshake_is_cut_and_harms_nobody() {
+    let mut server = tls(Setup::camera_sim(), &[])
+        .server("head_timeout_s", 5)
+        .start();
+    let address = through_tunnel(&mut server);
+    let watcher = Watcher::of(server.stream("/stream"));
+    watcher.more_pictures(1);
+    let before_kib = server.rss_kib();
+    let record = |kind: u8, len: u16, body: &[u8]| {
+        let [high, low] = len.to_be_bytes();
+        [&[kind, 3, 1, high, low], body].concat()
+    };
+    for bytes in [
+        vec![22; 100_000],
+        record(22, u16::MAX, &[1; 70_000]),
+        record(22, 16_384, &[0xFF; 16_384]),
+        // A hello of sixteen megabytes, a piece at a time.
+        record(
+            22,
+            16_384,
+            &[&[1, 0xFF, 0xFF, 0xFF][..], &[3; 16_380]].concat(),
+        )
+        .repeat(60),
+        record(22, 0, &[]).repeat(10_000),
+        record(22, 4, &[1, 0, 0, 0]),
+        [record(22, 1, &[1]), record(23, 2, &[1, 2])].concat(),
+        record(21, 2, &[2, 40]),
+        b"GET".to_vec(),
+        vec![0; 1000],
+    ] {
+        // Closed, with or without an alert.
+        let said = Client::new(address).raw(&bytes);
+        assert!(said.len() < 1000, "{} bytes", said.len());
+    }
+    watcher.more_pictures(3);
+    assert_eq!(server.get("/health").status, 200);
+    let after_kib = server.rss_kib();
+    assert!(after_kib < before_kib + 8192, "{before_kib} to {after_kib}");
     server.stop();
 }
 
@@ -513,6 +584,11 @@ fn old_protocols_and_weak_ciphers_are_refused() {
         assert!(said.contains("BEGIN CERTIFICATE"), "{accepted:?}: {said}");
         assert!(said.contains(want), "{accepted:?}: {said}");
     }
+    // Who comes back is known by its ticket.
+    let ticket = server.path("ticket.pem");
+    let ticket = ticket.to_str().unwrap();
+    assert!(!try_it(&["-tls1_2", "-sess_out", ticket]).contains("Reused"));
+    assert!(try_it(&["-tls1_2", "-sess_in", ticket]).contains("Reused, TLSv1.2"));
     server.stop();
 }
 

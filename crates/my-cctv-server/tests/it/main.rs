@@ -7,6 +7,7 @@
 mod admin;
 mod api;
 mod board;
+mod certificates;
 mod changes;
 mod cli;
 mod clients;

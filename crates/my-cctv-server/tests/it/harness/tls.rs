@@ -10,7 +10,9 @@ use std::{
     thread,
 };
 
-use super::tool;
+use toml::{Table, Value as Toml};
+
+use super::{Server, Setup, tool};
 
 /// Whoever connects to it speaks TLS with the server without knowing.
 pub(crate) struct Tunnel {
@@ -139,4 +141,38 @@ impl Pair {
             std::fs::rename(new, to).unwrap();
         }
     }
+}
+
+/// `[server.tls]` with these keys.
+pub(crate) fn with_tls(setup: Setup, keys: &[(&str, Toml)]) -> Setup {
+    let mut table = Table::from_iter([("enabled".to_owned(), Toml::Boolean(true))]);
+    table.extend(
+        keys.iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone())),
+    );
+    setup.server("tls", table)
+}
+
+/// From now on the harness's own requests go through OpenSSL. The server's address stays known.
+pub(crate) fn through_tunnel(server: &mut Server) -> SocketAddr {
+    let address = server.address;
+    server.address = Tunnel::to(address).address;
+    address
+}
+
+pub(crate) fn https(address: SocketAddr, path: &str) -> String {
+    format!("https://localhost:{}{path}", address.port())
+}
+
+/// curl that trusts this certificate, and what it said on either side; it has to succeed.
+pub(crate) fn curl(trusted: &Path, args: &[&str]) -> String {
+    let output = Command::new(tool("curl", "curl"))
+        .args(["-sS", "-4", "--max-time", "20", "--cacert"])
+        .arg(trusted)
+        .args(args)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "curl {args:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

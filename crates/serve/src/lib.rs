@@ -29,6 +29,8 @@ mod openapi;
 mod page;
 mod presets;
 mod problem;
+mod redirect;
+mod secure;
 #[cfg(test)]
 mod simulated;
 mod snapshot;

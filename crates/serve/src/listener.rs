@@ -9,13 +9,14 @@ use std::{
 
 use hub::Hub;
 use socket2::{Domain, Protocol, Socket, Type};
+use tls::Tls;
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
     Admin, Config, connection::Connection, events::Events, farewell::Farewell, gate::Gate, openapi,
-    state::App, viewers::Viewers,
+    redirect::Redirecting, state::App, viewers::Viewers,
 };
 
 const BACKLOG: i32 = 1024;
@@ -25,6 +26,9 @@ const BACKLOG: i32 = 1024;
 pub struct Listening {
     listener: TcpListener,
     config: Config,
+    tls: Option<Arc<Tls>>,
+    /// A plain port whose visitors are sent here.
+    redirecting: Option<TcpListener>,
 }
 
 /// Takes the address.
@@ -33,6 +37,15 @@ pub struct Listening {
 /// When the address is not ours or is in use.
 pub fn bind(config: Config) -> io::Result<Listening> {
     let address = SocketAddr::new(config.listen, config.port);
+    Ok(Listening {
+        listener: listen(address)?,
+        config,
+        tls: None,
+        redirecting: None,
+    })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -45,10 +58,7 @@ pub fn bind(config: Config) -> io::Result<Listening> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(Listening {
-        listener: TcpListener::from_std(socket.into())?,
-        config,
-    })
+    TcpListener::from_std(socket.into())
 }
 
 impl Listening {
@@ -60,9 +70,30 @@ impl Listening {
         self.listener.local_addr()
     }
 
+    /// Encrypts every connection.
+    pub fn encrypt(&mut self, tls: Arc<Tls>) {
+        self.tls = Some(tls);
+    }
+
+    /// Takes one more port, 0 for any, whose visitors are sent to the encrypted one. Returns its address.
+    ///
+    /// # Errors
+    /// When the port is in use.
+    pub fn redirect_from(&mut self, port: u16) -> io::Result<SocketAddr> {
+        let listener = listen(SocketAddr::new(self.address()?.ip(), port))?;
+        let address = listener.local_addr()?;
+        self.redirecting = Some(listener);
+        Ok(address)
+    }
+
     /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`. Streams end when the hub closes.
     pub async fn serve(self, hub: Arc<Hub>, admin: Admin, stop: CancellationToken) {
-        let Self { listener, config } = self;
+        let Self {
+            listener,
+            config,
+            tls,
+            redirecting,
+        } = self;
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
@@ -81,6 +112,16 @@ impl Listening {
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
         let farewell = Arc::new(Farewell::default());
+        if let (Some(from), Ok(to)) = (redirecting, listener.local_addr()) {
+            let redirecting = Redirecting {
+                gate: gate.clone(),
+                listener: from,
+                https_port: to.port(),
+                config: config.clone(),
+                places: places.clone(),
+            };
+            connections.spawn(redirecting.run(connections.clone(), stop.clone()));
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -110,6 +151,7 @@ impl Listening {
                 gate: gate.clone(),
                 config: config.clone(),
                 ear: farewell.listen(),
+                tls: tls.clone(),
             };
             let tracker = connections.clone();
             let gate = gate.clone();

@@ -7,6 +7,7 @@
 mod admin;
 mod api;
 mod board;
+mod certificates;
 mod changes;
 mod cli;
 mod clients;
@@ -30,5 +31,6 @@ mod snapshot;
 mod socket;
 mod sources;
 mod stream;
+mod tls;
 mod unkillable;
 mod usb;

@@ -259,7 +259,7 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
         .clone()
         .unwrap_or_else(|| (0..(*cameras).max(1)).map(table).collect());
     format!(
-        "{config}\n\
+        "auth.enabled = false\n{config}\n\
          [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n{server}\n\n\
          {tables}"
     )

@@ -21,6 +21,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// Connections at the same time, streams among them.
     pub max_connections: usize,
+    /// Browsers come over TLS, so cookies are for TLS alone.
+    pub is_tls: bool,
     /// How long a snapshot waits for a camera to start.
     pub snapshot_timeout: Duration,
 }

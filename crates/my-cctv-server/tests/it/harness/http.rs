@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use super::LIMIT;
+use super::{LIMIT, Token};
 
 /// A connection to the server before its request.
 pub(crate) struct Client {
@@ -16,6 +16,7 @@ pub(crate) struct Client {
     version: &'static str,
     headers: String,
     body: Vec<u8>,
+    is_stranger: bool,
 }
 
 impl Client {
@@ -45,6 +46,7 @@ impl Client {
             version: "HTTP/1.1",
             headers: String::new(),
             body: Vec::new(),
+            is_stranger: false,
         }
     }
 
@@ -55,6 +57,12 @@ impl Client {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers += &format!("{name}: {value}\r\n");
+        self
+    }
+
+    /// Without the tests' token.
+    pub(crate) fn stranger(mut self) -> Self {
+        self.is_stranger = true;
         self
     }
 
@@ -77,6 +85,10 @@ impl Client {
 
     /// For a server that may be gone.
     pub(crate) fn attempt(mut self, method: &str, path: &str) -> io::Result<Reply> {
+        if !self.is_stranger {
+            let token = format!("Bearer {}", Token::get().secret);
+            self = self.header("Authorization", &token);
+        }
         let Self {
             version, headers, ..
         } = &self;

@@ -305,7 +305,10 @@ impl Accounts {
     pub async fn seen(&self, session: i64) {
         let now = now_s();
         let Ok(pool) = self.pool() else { return };
-        if !self.state().is_due(session, now - SEEN_S) {
+        let state = self.state();
+        // One that is over stays over.
+        let holds = state.who(Key::Session(session), now).is_some();
+        if !holds || !state.is_due(session, now - SEEN_S) {
             return;
         }
         let done = sqlx::query("UPDATE sessions SET seen_s = ? WHERE id = ?")

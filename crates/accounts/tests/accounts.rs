@@ -330,3 +330,47 @@ async fn a_file_that_is_no_database_is_told_of_and_left_alone() {
         .unwrap_err();
     assert!(error.to_string().contains("in-the-way"), "{error}");
 }
+
+#[tokio::test]
+async fn a_session_ends_by_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("accounts.db");
+    let accounts = Accounts::open(&file, true).await.unwrap();
+    let id = accounts
+        .add_user("root", secret(PASSWORD), &grant(Role::Admin, &[]))
+        .await
+        .unwrap();
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display()))
+        .await
+        .unwrap();
+    const DAY_S: i64 = 24 * 3600;
+    for (created_days, seen_days, holds) in
+        [(6, 6, true), (8, 8, false), (29, 1, true), (31, 0, false)]
+    {
+        let (key, cookie) = accounts.begin_session(id, "::1", None).await.unwrap();
+        let Key::Session(number) = key else {
+            panic!("{key:?}")
+        };
+        sqlx::query("UPDATE sessions SET created_s = ?, seen_s = ? WHERE id = ?")
+            .bind(now_s() - created_days * DAY_S)
+            .bind(now_s() - seen_days * DAY_S)
+            .bind(number)
+            .execute(&pool)
+            .await
+            .unwrap();
+        accounts.look().await.unwrap();
+        let who = accounts.identify(&Credential::Session(cookie));
+        assert_eq!(who.is_some(), holds, "{created_days} {seen_days}");
+        assert_eq!(accounts.again(key).is_some(), holds);
+        let is_listed = accounts
+            .sessions(None)
+            .iter()
+            .any(|session| session.id == number);
+        assert_eq!(is_listed, holds);
+        // Used again, it is known to the hour.
+        accounts.seen(number).await;
+        let row = sqlx::query_scalar::<_, i64>("SELECT seen_s FROM sessions WHERE id = ?");
+        let seen_s = row.bind(number).fetch_one(&pool).await.unwrap();
+        assert_eq!(now_s() - seen_s < 3600, holds || seen_days == 0);
+    }
+}

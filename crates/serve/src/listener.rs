@@ -3,10 +3,13 @@
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use accounts::Accounts;
+use governor::{Quota, RateLimiter};
 use hub::Hub;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
@@ -14,11 +17,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Admin, Config, connection::Connection, events::Events, farewell::Farewell, gate::Gate, openapi,
-    state::App, viewers::Viewers,
+    Admin, Config,
+    access::{self, Doors},
+    connection::Connection,
+    events::Events,
+    farewell::Farewell,
+    gate::Gate,
+    openapi,
+    state::App,
+    viewers::Viewers,
 };
 
 const BACKLOG: i32 = 1024;
+/// Failed logins in a burst that are written down; after that, one in a second.
+const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// Where the server listens.
 #[derive(Debug)]
@@ -60,8 +72,15 @@ impl Listening {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`. Streams end when the hub closes.
-    pub async fn serve(self, hub: Arc<Hub>, admin: Admin, stop: CancellationToken) {
+    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
+    /// `accounts` say who may do what. Streams end when the hub closes.
+    pub async fn serve(
+        self,
+        hub: Arc<Hub>,
+        admin: Admin,
+        accounts: Accounts,
+        stop: CancellationToken,
+    ) {
         let Self { listener, config } = self;
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
@@ -71,12 +90,19 @@ impl Listening {
             hub,
             events,
             admin,
-            viewers: Viewers::new(config.max_viewers),
+            viewers: Viewers::new(config.max_viewers, accounts.clone()),
+            accounts,
+            doors: Doors::default(),
+            logins: Arc::default(),
+            failures: Arc::new(RateLimiter::direct(
+                Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
+            )),
             openings: gate.streams(),
             config: Arc::new(config),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
+        tokio::spawn(access::run(app.clone(), stop.clone()));
         let config = app.config.clone();
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();

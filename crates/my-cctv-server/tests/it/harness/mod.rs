@@ -8,6 +8,7 @@ mod parts;
 mod program;
 mod server;
 mod socket;
+mod token;
 mod watcher;
 
 use std::{
@@ -25,6 +26,7 @@ pub(crate) use parts::{Part, Parts};
 pub(crate) use program::{Program, free_port, vlc_command};
 pub(crate) use server::{Server, Setup};
 pub(crate) use socket::Socket;
+pub(crate) use token::Token;
 pub(crate) use watcher::Watcher;
 
 /// Far more than anything here takes, even on a small machine with much else to do.

@@ -73,6 +73,7 @@ fn main() -> anyhow::Result<ExitCode> {
     if !arguments.only_allocations {
         fanout(&mut out, &arguments, &programs, &settings, &mut complaints)?;
         cameras(&mut out, &arguments, &programs, &settings, &mut complaints)?;
+        encrypted(&mut out, &arguments, &programs, &settings, &mut complaints)?;
         laggards(&mut out, &arguments, &programs, &settings, &mut complaints)?;
     }
     if programs.counted.is_some() {
@@ -194,6 +195,58 @@ fn cameras(
          | limit | {floor_one:.2} | {floor_four:.2} | {floor_ratio:.2} | |\n",
         VIEWERS / CAMERAS,
         if ratio <= most { "✓" } else { "✗" },
+    )?;
+    Ok(())
+}
+
+/// What encryption costs. Each viewer's frames are encrypted for it alone, so the floor has no part in it.
+fn encrypted(
+    out: &mut impl Write,
+    arguments: &Arguments,
+    programs: &Programs,
+    settings: &Settings,
+    complaints: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    const VIEWERS: usize = 100;
+    const BUDGET: f64 = 2.5;
+    let crowd = Crowd::of(VIEWERS, arguments.seconds);
+    let secure = Settings {
+        is_secure: true,
+        ..settings.clone()
+    };
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.rounds.max(1) {
+        let plain = measure(Subject::Server, programs, settings, &crowd)?;
+        let tls = measure(Subject::Server, programs, &secure, &crowd)?;
+        complain("server", VIEWERS, &plain, complaints);
+        complain("server under TLS", VIEWERS, &tls, complaints);
+        rounds.push((plain, tls));
+    }
+    let plain = |value: fn(&Round) -> f64| median(rounds.iter().map(|(plain, _)| value(plain)));
+    let tls = |value: fn(&Round) -> f64| median(rounds.iter().map(|(_, tls)| value(tls)));
+    let ratio = median(
+        rounds
+            .iter()
+            .map(|(plain, tls)| tls.cpu_us_per_frame() / plain.cpu_us_per_frame()),
+    );
+    writeln!(
+        out,
+        "### {VIEWERS} viewers under TLS, beside as many without\n\n\
+         | plain µs/frame | TLS µs/frame | ratio | budget | plain p50 / p99 ms | TLS p50 / p99 ms | \
+         lost plain / TLS | RSS plain / TLS MB |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n\
+         | {:.2} | {:.2} | {ratio:.2} | ≤ {BUDGET} {} | {:.2} / {:.2} | {:.2} / {:.2} | {:.0} / {:.0} | {:.1} / {:.1} |\n",
+        plain(Round::cpu_us_per_frame),
+        tls(Round::cpu_us_per_frame),
+        if ratio <= BUDGET { "✓" } else { "✗" },
+        plain(p50_ms),
+        plain(p99_ms),
+        tls(p50_ms),
+        tls(p99_ms),
+        plain(lost),
+        tls(lost),
+        plain(rss_mb),
+        tls(rss_mb),
     )?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(about = "Plays many viewers of one MJPEG stream and checks every part")]
 struct Arguments {
-    /// The stream, http://host:port/path; of several, viewers take one after the other
+    /// The stream, http://host:port/path or https://…; of several, viewers take one after the other
     #[arg(long, required = true)]
     url: Vec<String>,
     /// Viewers that read as fast as they can

@@ -11,6 +11,7 @@ mod order;
 mod parts;
 mod report;
 mod tally;
+mod tls;
 mod viewer;
 
 #[cfg(test)]
@@ -33,20 +34,24 @@ use crate::clock::{monotonic_ns, own_cpu_ns, timespec};
 pub struct Target {
     /// Host, port.
     pub address: SocketAddr,
+    /// Encrypted, with whatever certificate.
+    pub is_secure: bool,
     request: Vec<u8>,
 }
 
 impl Target {
-    /// Reads `http://host:port/path`; `headers` are added to the request as they are.
+    /// Reads `http://host:port/path` or `https://…`; `headers` are added to the request as they are.
     pub fn parse(url: &str, headers: &[String]) -> anyhow::Result<Self> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            bail!("{url}: expected http://");
+        let (is_secure, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (false, rest),
+            (_, Some(rest)) => (true, rest),
+            _ => bail!("{url}: expected http:// or https://"),
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let with_port = if authority.contains(':') {
             authority.to_owned()
         } else {
-            format!("{authority}:80")
+            format!("{authority}:{}", if is_secure { 443 } else { 80 })
         };
         let address = with_port
             .to_socket_addrs()
@@ -62,6 +67,7 @@ impl Target {
         request.push_str("\r\n");
         Ok(Self {
             address,
+            is_secure,
             request: request.into_bytes(),
         })
     }
@@ -126,6 +132,9 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(Moment)) -> anyhow::Result<Report> 
     if total == 0 || plan.targets.is_empty() {
         bail!("no viewers, or nothing to look at");
     }
+    if plan.slow.is_some() && plan.targets.iter().any(|target| target.is_secure) {
+        bail!("slow viewers are played without TLS alone");
+    }
     raise_file_limit(total);
     let mut run = Run {
         plan,
@@ -173,7 +182,7 @@ impl Run<'_> {
         let number = self.viewers.len();
         let class = self.class(number);
         let target = &self.plan.targets[number % self.plan.targets.len()];
-        let viewer = Viewer::connect(class, target.address, &target.request).and_then(|viewer| {
+        let viewer = Viewer::connect(class, target).and_then(|viewer| {
             if let Some(socket) = viewer.polled() {
                 epoll::add(
                     &self.poll,

@@ -296,5 +296,7 @@ fn urls() {
         target.request,
         b"GET /stream?x=1 HTTP/1.1\r\nHost: 127.0.0.1:81\r\nA: b\r\n\r\n"
     );
-    assert!(Target::parse("https://127.0.0.1/", &[]).is_err());
+    let target = Target::parse("https://127.0.0.1/", &[]).unwrap();
+    assert_eq!((target.address.port(), target.is_secure), (443, true));
+    assert!(Target::parse("ftp://127.0.0.1/", &[]).is_err());
 }

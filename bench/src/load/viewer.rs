@@ -1,15 +1,16 @@
 //! One viewer: a socket and what was understood of its stream so far.
 
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use super::Class;
 use super::http::Response;
 use super::tally::Tally;
+use super::tls::Encrypted;
+use super::{Class, Target};
 use crate::clock::monotonic_ns;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ pub(super) enum Read {
 pub(super) struct Viewer {
     class: Class,
     socket: Option<TcpStream>,
+    encrypted: Option<Encrypted>,
     response: Response,
     allowance: usize,
     paid_until_ns: u64,
@@ -50,13 +52,19 @@ pub(super) struct Viewer {
 
 impl Viewer {
     /// Connects and sends the request.
-    pub(super) fn connect(class: Class, address: SocketAddr, request: &[u8]) -> io::Result<Self> {
-        let mut socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
-        socket.write_all(request)?;
+    pub(super) fn connect(class: Class, target: &Target) -> io::Result<Self> {
+        let mut socket = TcpStream::connect_timeout(&target.address, CONNECT_TIMEOUT)?;
+        let encrypted = if target.is_secure {
+            Some(Encrypted::connect(&mut socket, target)?)
+        } else {
+            socket.write_all(&target.request)?;
+            None
+        };
         socket.set_nonblocking(true)?;
         Ok(Self {
             class,
             socket: Some(socket),
+            encrypted,
             response: Response::default(),
             allowance: 0,
             paid_until_ns: monotonic_ns(),
@@ -68,6 +76,7 @@ impl Viewer {
         Self {
             class,
             socket: None,
+            encrypted: None,
             response: Response::default(),
             allowance: 0,
             paid_until_ns: 0,
@@ -99,6 +108,13 @@ impl Viewer {
         let Some(socket) = &self.socket else {
             return Read::Open;
         };
+        if let Some(encrypted) = &mut self.encrypted {
+            let read = encrypted.read(socket, &mut buffer.0, |bytes| {
+                self.response.push(bytes, monotonic_ns(), tally);
+            });
+            let is_enough = self.class == Class::Stalled && self.response.streams();
+            return if is_enough { Read::Enough } else { read };
+        }
         loop {
             let skippable = self.response.skippable().min(buffer.0.len());
             let skips = WORTH_SKIPPING <= skippable;

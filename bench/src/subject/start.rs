@@ -51,6 +51,8 @@ pub struct Settings {
     pub port: u16,
     /// Further keys of the `server` table.
     pub server: String,
+    /// Under TLS, with a certificate of its own.
+    pub is_secure: bool,
     /// Further lines of TOML in front of the tables made here.
     pub config: String,
     /// How many cameras the server shows; 0 is one, too.
@@ -74,6 +76,7 @@ pub struct Running {
     /// Just before it was started.
     pub spawned: Instant,
     cameras: usize,
+    scheme: &'static str,
     folder: TempDir,
 }
 
@@ -126,6 +129,7 @@ impl Running {
             address: SocketAddr::from(([127, 0, 0, 1], settings.port)),
             spawned,
             cameras: settings.cameras,
+            scheme: if settings.is_secure { "https" } else { "http" },
             folder,
         })
     }
@@ -139,7 +143,7 @@ impl Running {
     /// The address of the stream.
     #[must_use]
     pub fn stream_url(&self) -> String {
-        format!("http://{}/stream", self.address)
+        format!("{}://{}/stream", self.scheme, self.address)
     }
 
     /// The streams of all its cameras; of a single one, the short address, which the floor has, too.
@@ -147,7 +151,8 @@ impl Running {
         let url = |index| match self.cameras {
             0 | 1 => self.stream_url(),
             _ => format!(
-                "http://{}/api/v1/cameras/{}/stream",
+                "{}://{}/api/v1/cameras/{}/stream",
+                self.scheme,
                 self.address,
                 camera_id(index)
             ),
@@ -239,6 +244,7 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
     let Settings {
         port,
         server,
+        is_secure,
         config,
         cameras,
         camera_tables,
@@ -261,8 +267,9 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
     format!(
         // All viewers of a bench come from one address, and many times.
         "auth.enabled = false\n{config}\n\
-         [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nconnections_per_address = 0\n\n\
-         [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n{server}\n\n\
+          [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nconnections_per_address = 0\n\n\
+          [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n\
+          tls = {{ enabled = {is_secure} }}\n{server}\n\n\
          {tables}"
     )
 }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use hub::Hub;
 use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tls::Tls;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
@@ -21,7 +22,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     args::Options,
-    config::{Config, Written},
+    config::{Config, TlsConfig, Written},
     keeper::Keeper,
     logging,
     owner::{self, Owner, Told},
@@ -53,6 +54,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let Config {
         origin,
         serve,
+        tls,
         cameras,
         log_filter,
         log_format,
@@ -81,8 +83,12 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         AbortOnDropHandle::new(tokio::spawn(people::forget(accounts.clone(), audit_days)));
 
     let base_path = serve.base_path.clone();
-    let listening = bind(serve)?;
+    let mut listening = bind(serve)?;
     let address = listening.address().context("ask for the address")?;
+    let tls = match tls {
+        Some(config) => Some(encrypt(&mut listening, config)?),
+        None => None,
+    };
     let signals = Signals::new().context("listen for signals")?;
 
     let hang_up = signal(SignalKind::hangup()).context("listen for signals")?;
@@ -93,7 +99,8 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
             "LOGIN IS OFF: whoever reaches this port sees the pictures of all cameras (`auth.enabled`)"
         );
     }
-    people::invite(&accounts, &link(address, &base_path));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    people::invite(&accounts, &link(scheme, address, &base_path));
 
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
@@ -103,6 +110,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         tokio::spawn(Cameras::new(hub.clone(), wanted, keeper.memories.clone()).run(stop.clone()));
     let renditions = Renditions::new(hub.clone(), max_cpu_percent).run(stop.clone());
     let _renditions = AbortOnDropHandle::new(tokio::spawn(renditions));
+    let _certificate = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch(stop.clone()))));
     let (admin, orders) = serve::Admin::new();
     let owner = Owner {
         options,
@@ -153,20 +161,40 @@ fn bind(config: serve::Config) -> anyhow::Result<serve::Listening> {
         other => other,
     };
     result.map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                ": another program has this port; stop it or choose another one with --port"
-            }
-            io::ErrorKind::PermissionDenied => {
-                ": ports below 1024 need CAP_NET_BIND_SERVICE; choose one above"
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                ": this machine does not have this address; see `ip address`"
-            }
-            _ => "",
-        };
+        let advice = advice(&error);
         anyhow::Error::new(error).context(format!("listen on {wanted}{advice}"))
     })
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another program has this port; stop it or choose another one with --port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 need CAP_NET_BIND_SERVICE; choose one above"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ": this machine does not have this address; see `ip address`"
+        }
+        _ => "",
+    }
+}
+
+/// Encrypts what is listened to, and takes the plain port beside it.
+fn encrypt(listening: &mut serve::Listening, config: TlsConfig) -> anyhow::Result<Arc<Tls>> {
+    let tls = Tls::open(config.origin).context("set up TLS (`server.tls`)")?;
+    listening.encrypt(tls.clone());
+    if let Some(port) = config.redirect_from {
+        let address = listening.redirect_from(port).map_err(|error| {
+            let advice = advice(&error);
+            anyhow::Error::new(error).context(format!(
+                "listen on port {port} (`server.tls.redirect_from`){advice}"
+            ))
+        })?;
+        info!(%address, "redirecting to HTTPS");
+    }
+    Ok(tls)
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {
@@ -180,14 +208,14 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 }
 
 /// The link to open: with the address that others on the network see, where there is one.
-fn link(address: SocketAddr, base_path: &str) -> String {
+fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
     let host = if address.ip().is_unspecified() {
         outward_address().unwrap_or(Ipv4Addr::LOCALHOST.into())
     } else {
         address.ip()
     };
     format!(
-        "http://{}{}",
+        "{scheme}://{}{}",
         SocketAddr::new(host, address.port()),
         base_path
     )

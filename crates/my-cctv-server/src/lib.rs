@@ -60,7 +60,20 @@ fn check(options: &args::Options) -> anyhow::Result<()> {
     let store = Store::new(config.data_dir.clone());
     // The server starts all the same.
     let trouble = owner::begin(&mut config, &written, &store).err();
+    let certificate = match &config.tls {
+        Some(tls) => tls
+            .origin
+            .check()
+            .map_err(|error| anyhow::anyhow!("`server.tls`: {error}"))?,
+        None => None,
+    };
     let mut text = config.explain();
+    if let Some(facts) = certificate {
+        text += &format!(
+            "certificate  valid until {}, SHA-256 {}\n",
+            facts.valid_until, facts.fingerprint
+        );
+    }
     if let Some(trouble) = trouble {
         text += &format!("attention    what was changed through the API is left out: {trouble}\n");
     }

@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     args::Options,
-    config::{self, CameraChange, CameraError, Config, Written, edit},
+    config::{self, CameraChange, CameraError, Config, TlsConfig, Written, edit},
     keeper::{self, Keeper},
     store::{Contents, Store},
 };
@@ -51,6 +51,7 @@ pub(crate) struct Owner {
 #[derive(PartialEq)]
 pub(crate) struct Told {
     serve: serve::Config,
+    tls: Option<TlsConfig>,
     store: Store,
 }
 
@@ -58,6 +59,7 @@ impl Told {
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             serve: config.serve.clone(),
+            tls: config.tls.clone(),
             store: Store::new(config.data_dir.clone()),
         }
     }

@@ -18,6 +18,7 @@ use axum::{
 use bytes::Bytes;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tls::Tls;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tower::ServiceExt as _;
 use tracing::debug;
@@ -28,6 +29,7 @@ use crate::{
     delivery::{Departure, Handover},
     farewell::Ear,
     gate::Gate,
+    secure,
     viewers::Fate,
     wire::{Peer, Wire},
 };
@@ -45,6 +47,8 @@ pub(crate) struct Connection {
     pub(crate) gate: Arc<Gate>,
     pub(crate) config: Arc<Config>,
     pub(crate) ear: Ear,
+    /// Encrypts it, if it is to be encrypted.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Connection {
@@ -58,15 +62,20 @@ impl Connection {
             gate,
             config,
             mut ear,
+            tls,
         } = self;
         // An IPv4 peer of an IPv6 socket is shown as what it is.
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let fate = Arc::new(Fate::default());
-        let wire = Wire::new(socket, config.viewer_timeout, fate.clone());
+        let wire = match &tls {
+            None => Wire::new(socket, config.viewer_timeout, fate.clone()),
+            // Apart, so that a plain connection has no room for a handshake.
+            Some(tls) => Box::pin(secure::greet(socket, tls, &config, &fate, &mut ear)).await?,
+        };
         let peer = Peer {
             address,
             fate: fate.clone(),
-            is_secure: false,
+            is_secure: tls.is_some(),
         };
         let handed_over = Arc::new(OnceLock::new());
         let for_service = handed_over.clone();
@@ -75,8 +84,12 @@ impl Connection {
             request.extensions_mut().insert(peer.clone());
             let answer = answer(request, router.clone(), gate.clone(), &base_path);
             let handed_over = for_service.clone();
+            let tls = tls.clone();
             Box::pin(async move {
                 let mut response = answer.await;
+                if let Some(tls) = &tls {
+                    secure::insist(tls, response.headers_mut());
+                }
                 if let Some(handover) = response.extensions_mut().remove::<Handover>() {
                     let _ = handed_over.set(handover);
                 }

@@ -82,6 +82,20 @@ struct InFlight {
     frame: Option<Arc<Frame>>,
 }
 
+impl InFlight {
+    /// Ready when the kernel has all of it.
+    fn poll_send(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.bytes.len() {
+            let rest = &self.bytes[self.written..];
+            match ready!(Pin::new(&mut *wire).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.written += n,
+            }
+        }
+        wire.poll_sent(cx)
+    }
+}
+
 impl Delivery {
     /// Writes frames to `wire` until the viewer leaves, the stream ends, or the server stops and the viewer does not
     /// take the end of it.
@@ -153,9 +167,14 @@ impl Delivery {
     ) -> Poll<End> {
         loop {
             if let Some(part) = in_flight {
-                match Pin::new(&mut *wire).poll_write(cx, &part.bytes[part.written..]) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Left),
-                    Poll::Ready(Ok(n)) => part.written += n,
+                match part.poll_send(wire, cx) {
+                    Poll::Ready(Err(_)) => return Poll::Ready(End::Left),
+                    Poll::Ready(Ok(())) => {
+                        if let Some(frame) = &part.frame {
+                            self.feed.sent(frame, part.written);
+                        }
+                        *in_flight = None;
+                    }
                     Poll::Pending => {
                         let was_watched = self.feed.blocked(wire);
                         // Not a byte of it is on its way: by the time there is room, there may be a newer one.
@@ -169,12 +188,6 @@ impl Delivery {
                         }
                         break;
                     }
-                }
-                if part.written == part.bytes.len() {
-                    if let Some(frame) = &part.frame {
-                        self.feed.sent(frame, part.written);
-                    }
-                    *in_flight = None;
                 }
             } else {
                 match self.feed.poll_frame(wire, cx) {

@@ -32,6 +32,8 @@ mod page;
 mod people;
 mod presets;
 mod problem;
+mod redirect;
+mod secure;
 #[cfg(test)]
 mod simulated;
 mod snapshot;

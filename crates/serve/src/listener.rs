@@ -12,6 +12,7 @@ use accounts::Accounts;
 use governor::{Quota, RateLimiter};
 use hub::Hub;
 use socket2::{Domain, Protocol, Socket, Type};
+use tls::Tls;
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
@@ -24,6 +25,7 @@ use crate::{
     farewell::Farewell,
     gate::Gate,
     openapi,
+    redirect::Redirecting,
     state::App,
     viewers::Viewers,
 };
@@ -37,6 +39,9 @@ const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 pub struct Listening {
     listener: TcpListener,
     config: Config,
+    tls: Option<Arc<Tls>>,
+    /// A plain port whose visitors are sent here.
+    redirecting: Option<TcpListener>,
 }
 
 /// Takes the address.
@@ -45,6 +50,15 @@ pub struct Listening {
 /// When the address is not ours or is in use.
 pub fn bind(config: Config) -> io::Result<Listening> {
     let address = SocketAddr::new(config.listen, config.port);
+    Ok(Listening {
+        listener: listen(address)?,
+        config,
+        tls: None,
+        redirecting: None,
+    })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -57,10 +71,7 @@ pub fn bind(config: Config) -> io::Result<Listening> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(Listening {
-        listener: TcpListener::from_std(socket.into())?,
-        config,
-    })
+    TcpListener::from_std(socket.into())
 }
 
 impl Listening {
@@ -72,6 +83,22 @@ impl Listening {
         self.listener.local_addr()
     }
 
+    /// Encrypts every connection.
+    pub fn encrypt(&mut self, tls: Arc<Tls>) {
+        self.tls = Some(tls);
+    }
+
+    /// Takes one more port, 0 for any, whose visitors are sent to the encrypted one. Returns its address.
+    ///
+    /// # Errors
+    /// When the port is in use.
+    pub fn redirect_from(&mut self, port: u16) -> io::Result<SocketAddr> {
+        let listener = listen(SocketAddr::new(self.address()?.ip(), port))?;
+        let address = listener.local_addr()?;
+        self.redirecting = Some(listener);
+        Ok(address)
+    }
+
     /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
     /// `accounts` say who may do what. Streams end when the hub closes.
     pub async fn serve(
@@ -81,7 +108,12 @@ impl Listening {
         accounts: Accounts,
         stop: CancellationToken,
     ) {
-        let Self { listener, config } = self;
+        let Self {
+            listener,
+            config,
+            tls,
+            redirecting,
+        } = self;
         let places = Arc::new(Semaphore::new(config.max_connections));
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
@@ -107,6 +139,16 @@ impl Listening {
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
         let farewell = Arc::new(Farewell::default());
+        if let (Some(from), Ok(to)) = (redirecting, listener.local_addr()) {
+            let redirecting = Redirecting {
+                gate: gate.clone(),
+                listener: from,
+                https_port: to.port(),
+                config: config.clone(),
+                places: places.clone(),
+            };
+            connections.spawn(redirecting.run(connections.clone(), stop.clone()));
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -136,6 +178,7 @@ impl Listening {
                 gate: gate.clone(),
                 config: config.clone(),
                 ear: farewell.listen(),
+                tls: tls.clone(),
             };
             let tracker = connections.clone();
             let gate = gate.clone();

@@ -1,4 +1,4 @@
-//! A connection: how its socket is set up, and who is at the other end.
+//! A connection: how its socket is set up, encrypted or not, and who is at the other end.
 
 use std::{
     io::{self, IoSlice},
@@ -16,6 +16,7 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 use tracing::debug;
 
 use crate::{
@@ -26,6 +27,9 @@ use crate::{
 /// Bytes the kernel takes before they can be sent. What waits there grows old: with the default, a viewer that stops
 /// reading gets seconds of stale video when it comes back.
 const UNSENT_BYTES: u32 = 16 * 1024;
+/// Encrypted bytes that wait for room in the kernel: about a frame, which so goes out in one call. A connection that
+/// stalls holds no more than this.
+const ENCRYPTED_BYTES: usize = 64 * 1024;
 
 /// Who is at the other end. Handlers see the client, also where a trusted proxy stands between: `gate` sees to that.
 #[derive(Clone, Debug)]
@@ -63,9 +67,32 @@ fn prepare(socket: &TcpStream, write_timeout: Duration) {
     }
 }
 
+type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
+
+enum Socket {
+    Plain(Timed),
+    Tls(Box<TlsStream<Timed>>),
+}
+
+/// Does the same with either kind of socket.
+macro_rules! either {
+    ($wire:expr, $socket:ident => $do:expr) => {
+        match &mut $wire.socket {
+            Socket::Plain(socket) => {
+                let $socket = socket.as_mut();
+                $do
+            }
+            Socket::Tls(socket) => {
+                let $socket = Pin::new(&mut **socket);
+                $do
+            }
+        }
+    };
+}
+
 /// A socket whose writes must get on, and which notes it when they did not.
 pub(crate) struct Wire {
-    socket: Pin<Box<TimeoutStream<TcpStream>>>,
+    socket: Socket,
     fate: Arc<Fate>,
     /// The last write found no room.
     is_blocked: bool,
@@ -73,15 +100,36 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(socket: TcpStream, write_timeout: Duration, fate: Arc<Fate>) -> Self {
-        prepare(&socket, write_timeout);
-        let mut socket = TimeoutStream::new(socket);
-        socket.set_write_timeout(Some(write_timeout));
+        Self::on(Socket::Plain(timed(socket, write_timeout)), fate)
+    }
+
+    /// Shakes hands. That takes as long as the client wants it to.
+    pub(crate) async fn secure(
+        socket: TcpStream,
+        config: Arc<ServerConfig>,
+        write_timeout: Duration,
+        fate: Arc<Fate>,
+    ) -> io::Result<Self> {
+        let socket = timed(socket, write_timeout);
+        let mut stream = TlsAcceptor::from(config).accept(socket).await?;
+        stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED_BYTES));
+        Ok(Self::on(Socket::Tls(Box::new(stream)), fate))
+    }
+
+    fn on(socket: Socket, fate: Arc<Fate>) -> Self {
         Self {
-            socket: Box::pin(socket),
+            socket,
             fate,
             is_blocked: false,
         }
     }
+}
+
+fn timed(socket: TcpStream, write_timeout: Duration) -> Timed {
+    prepare(&socket, write_timeout);
+    let mut socket = TimeoutStream::new(socket);
+    socket.set_write_timeout(Some(write_timeout));
+    Box::pin(socket)
 }
 
 fn noting<T>(fate: &Fate, result: io::Result<T>) -> Poll<io::Result<T>> {
@@ -97,12 +145,27 @@ fn noting<T>(fate: &Fate, result: io::Result<T>) -> Poll<io::Result<T>> {
 impl Wire {
     /// What the kernel knows of the connection.
     pub(crate) fn tcp_info(&self) -> Option<TcpInfo> {
-        tcp_info(self.socket.get_ref())
+        let socket = match &self.socket {
+            Socket::Plain(socket) => socket,
+            Socket::Tls(stream) => stream.get_ref().0,
+        };
+        tcp_info(socket.get_ref())
     }
 
     /// Whether something written before may still wait with its writer.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked
+    }
+
+    /// Ready when the kernel has all that was written. Without TLS it has it at once.
+    pub(crate) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Plain(_) => Poll::Ready(Ok(())),
+            Socket::Tls(stream) => {
+                let result = ready!(Pin::new(&mut **stream).poll_flush(cx));
+                noting(&self.fate, result)
+            }
+        }
     }
 }
 
@@ -112,7 +175,7 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let result = ready!(self.socket.as_mut().poll_read(cx, buf));
+        let result = ready!(either!(self, socket => socket.poll_read(cx, buf)));
         noting(&self.fate, result)
     }
 }
@@ -123,7 +186,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = self.socket.as_mut().poll_write(cx, buf);
+        let result = either!(self, socket => socket.poll_write(cx, buf));
         self.is_blocked = result.is_pending();
         noting(&self.fate, ready!(result))
     }
@@ -133,22 +196,25 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = self.socket.as_mut().poll_write_vectored(cx, bufs);
+        let result = either!(self, socket => socket.poll_write_vectored(cx, bufs));
         self.is_blocked = result.is_pending();
         noting(&self.fate, ready!(result))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        match &self.socket {
+            Socket::Plain(socket) => socket.is_write_vectored(),
+            Socket::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = ready!(self.socket.as_mut().poll_flush(cx));
+        let result = ready!(either!(self, socket => socket.poll_flush(cx)));
         noting(&self.fate, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = ready!(self.socket.as_mut().poll_shutdown(cx));
+        let result = ready!(either!(self, socket => socket.poll_shutdown(cx)));
         noting(&self.fate, result)
     }
 }

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use super::{
     ConfigError,
     gate::check_gate,
-    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer},
+    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer, RawTls},
 };
 
 /// Everything the server is told.
@@ -26,6 +26,8 @@ pub(crate) struct Config {
     /// Where it was read from, for messages.
     pub(crate) origin: String,
     pub(crate) serve: serve::Config,
+    /// None: connections are not encrypted.
+    pub(crate) tls: Option<TlsConfig>,
     pub(crate) cameras: Vec<Camera>,
     pub(crate) for_all: ForAll,
     pub(crate) data_dir: PathBuf,
@@ -41,13 +43,17 @@ pub(crate) struct Config {
     pub(crate) audit_days: u32,
 }
 
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsConfig {
+    pub(crate) origin: tls::Origin,
+    /// A plain port beside it.
+    pub(crate) redirect_from: Option<u16>,
+}
+
 impl Config {
     pub(crate) fn check(raw: RawConfig, origin: String) -> Result<Self, ConfigError> {
         let at = |key: &str, problem: String| ConfigError(format!("{origin}: `{key}`: {problem}"));
-        if raw.server.tls.enabled {
-            let problem = "this version has no TLS yet; put a reverse proxy in front";
-            return Err(at("server.tls.enabled", problem.to_owned()));
-        }
         let log_filter = EnvFilter::try_new(&raw.log.level)
             .map_err(|error| at("log.level", error.to_string()))?
             // The RTSP library's own lines repeat what a camera sends, and addresses with their secrets.
@@ -64,6 +70,8 @@ impl Config {
             .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
         serve.gate = check_gate(&raw.server, &raw.limits, serve.max_viewers)
             .map_err(|(key, problem)| at(key, problem))?;
+        let tls = check_tls(&raw.server)
+            .map_err(|(key, problem)| at(&format!("server.tls.{key}"), problem))?;
         let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
             .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
@@ -84,6 +92,7 @@ impl Config {
         Ok(Self {
             origin,
             serve,
+            tls,
             cameras,
             for_all,
             data_dir: raw.server.data_dir,
@@ -110,6 +119,29 @@ impl Config {
                 serve.listen, serve.port, serve.base_path
             ),
         );
+        line(
+            "encryption",
+            match &self.tls {
+                None => "none: pictures and passwords can be read on their way".to_owned(),
+                Some(TlsConfig {
+                    origin: tls::Origin::Files { certificate, .. },
+                    ..
+                }) => format!("TLS with {}", certificate.display()),
+                Some(TlsConfig {
+                    origin: tls::Origin::Own { folder },
+                    ..
+                }) => format!(
+                    "TLS with a certificate of its own, kept in {}",
+                    folder.display()
+                ),
+            },
+        );
+        if let Some(port) = self.tls.as_ref().and_then(|tls| tls.redirect_from) {
+            line(
+                "redirect",
+                format!("from port {port}, to the encrypted one"),
+            );
+        }
         line("viewers", format!("at most {}", serve.max_viewers));
         line("limits", limits(&serve.gate));
         line(
@@ -299,6 +331,51 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
     })
 }
 
+fn check_tls(server: &RawServer) -> Result<Option<TlsConfig>, Problem> {
+    let RawTls {
+        enabled,
+        certificate,
+        key,
+        redirect_from,
+    } = &server.tls;
+    if *enabled != Some(true) {
+        // Whoever wrote more than this meant to be safe.
+        let meant = certificate.is_some() || key.is_some() || redirect_from.is_some();
+        if meant && enabled.is_none() {
+            let problem = "the other keys of [server.tls] do nothing without it; set it to true, or to false if that is what you want";
+            return Err(("enabled", problem.to_owned()));
+        }
+        return Ok(None);
+    }
+    let missing = |other: &str| {
+        format!(
+            "is wanted beside `{other}`; with neither, the server makes a certificate of its own"
+        )
+    };
+    let origin = match (certificate, key) {
+        (Some(certificate), Some(key)) => tls::Origin::Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+        (None, None) => tls::Origin::Own {
+            folder: server.data_dir.join("tls"),
+        },
+        (None, Some(_)) => return Err(("certificate", missing("key"))),
+        (Some(_), None) => return Err(("key", missing("certificate"))),
+    };
+    if server.port != 0 && *redirect_from == Some(server.port) {
+        let problem = format!(
+            "{} is the encrypted port already (`server.port`)",
+            server.port
+        );
+        return Err(("redirect_from", problem));
+    }
+    Ok(Some(TlsConfig {
+        origin,
+        redirect_from: *redirect_from,
+    }))
+}
+
 /// `/` or `/webcam`: with a slash in front and none behind.
 fn base_path(text: &str) -> Result<String, Problem> {
     let path = format!("/{}", text.trim_matches('/'));
@@ -413,7 +490,22 @@ mod tests {
             "[auth]\naudit_days = 0",
             "`auth.audit_days`: 0 is out of range",
         );
-        check("[server.tls]\nenabled = true", "`server.tls.enabled`");
+        check(
+            "[server.tls]\ncertificate = \"a\"",
+            "`server.tls.enabled`: the other keys",
+        );
+        check(
+            "[server.tls]\nenabled = true\nkey = \"a\"",
+            "`server.tls.certificate`: is wanted beside `key`",
+        );
+        check(
+            "[server.tls]\nenabled = true\ncertificate = \"a\"",
+            "`server.tls.key`: is wanted beside `certificate`",
+        );
+        check(
+            "[server]\nport = 80\ntls = { enabled = true, redirect_from = 80 }",
+            "`server.tls.redirect_from`: 80 is the encrypted port",
+        );
         check(
             "[server]\nmax_viewers = 0",
             "`server.max_viewers`: 0 is out of range",

@@ -10,7 +10,7 @@ mod layers;
 mod raw;
 
 pub(crate) use changes::{CameraChange, Written};
-pub(crate) use checked::{CameraError, Config};
+pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{file, load};
 pub(crate) use raw::LogFormat;
 

@@ -92,7 +92,10 @@ pub(crate) enum RawLanguage {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawTls {
-    pub(crate) enabled: bool,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) redirect_from: Option<u16>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

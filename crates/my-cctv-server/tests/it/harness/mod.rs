@@ -8,6 +8,7 @@ mod parts;
 mod program;
 mod server;
 mod socket;
+mod tls;
 mod token;
 mod watcher;
 
@@ -26,6 +27,9 @@ pub(crate) use parts::{Part, Parts};
 pub(crate) use program::{Program, free_port, vlc_command};
 pub(crate) use server::{Server, Setup};
 pub(crate) use socket::Socket;
+pub(crate) use tls::{
+    Pair, Tunnel, curl, fingerprint, https, openssl, openssl_says, through_tunnel, with_tls,
+};
 pub(crate) use token::Token;
 pub(crate) use watcher::Watcher;
 

@@ -1,0 +1,35 @@
+//! The server's certificate, from files or made by itself, and how connections are encrypted with it.
+//!
+//! Three nouns: an [`Origin`] says where the certificate comes from, an identity is one that was read and checked, and
+//! [`Tls`] holds the one in use and takes over the next. Knows no socket: it hands out what a TLS library needs.
+
+#![warn(missing_docs)]
+
+mod ciphers;
+mod error;
+mod identity;
+mod live;
+mod own;
+
+use std::path::PathBuf;
+
+pub use error::Error;
+pub use identity::Facts;
+pub use live::Tls;
+
+/// Where the certificate and its key come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// PEM files of the operator.
+    Files {
+        /// The server's certificate, and behind it those that lead to its authority.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// A self-signed one that the server makes for itself and keeps in this folder.
+    Own {
+        /// Made when it is needed.
+        folder: PathBuf,
+    },
+}

@@ -11,6 +11,8 @@ export type CameraConfig = { readonly id: string; readonly name: string };
 
 export type ServerConfig = {
   readonly maxViewers?: number;
+  /** Nobody is let in without login, and there is no account yet. */
+  readonly login?: boolean;
   readonly cameras?: readonly CameraConfig[];
 };
 
@@ -19,6 +21,7 @@ const START_TIMEOUT_MS = 15_000;
 export class Server {
   private child: ChildProcess | null = null;
   private port = 0;
+  private said: string[] = [];
 
   private constructor(
     private readonly dir: string,
@@ -41,7 +44,14 @@ export class Server {
     await writeFile(file, toml(this.config, this.port));
     const child = spawn(binary(), ['serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.dir });
     this.child = child;
-    this.port = await listening(child);
+    this.said = [];
+    this.port = await listening(child, this.said);
+  }
+
+  /** The link from the log that makes the first administrator. */
+  setupLink(): string | undefined {
+    const lines = this.said.map((line) => /http:[^" ]*[/]setup#code=[\w-]+/.exec(line)?.[0]);
+    return lines.find((link) => link !== undefined);
   }
 
   /** As a power cut would do it. */
@@ -90,7 +100,7 @@ function binary(): string {
 
 function toml(config: ServerConfig, port: number): string {
   const cameras = config.cameras ?? [{ id: 'main', name: 'Front door' }];
-  const lines = ['[server]', 'listen = "127.0.0.1"', `port = ${port}`];
+  const lines = ['[auth]', `enabled = ${config.login === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
   }
@@ -101,9 +111,8 @@ function toml(config: ServerConfig, port: number): string {
 }
 
 /** Reads the log until the line that says `listening`, and on afterwards, so that the pipe never fills up. */
-function listening(child: ChildProcess): Promise<number> {
+function listening(child: ChildProcess, said: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const said: string[] = [];
     const fail = (why: string): void => { reject(new Error(`${why}:\n${said.join('\n')}`)); };
     const timer = setTimeout(() => { fail('the server does not listen'); }, START_TIMEOUT_MS);
     child.once('error', (error) => { fail(error.message); });

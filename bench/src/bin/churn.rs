@@ -122,7 +122,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let settings = Settings {
         // Not a line for each client.
-        config: "auth.enabled = false\nlog.level = \"info,serve=warn\"\n".to_owned(),
+        config: "log.level = \"info,serve=warn\"\n".to_owned(),
         ..Settings::default()
     };
     let running = Running::start(Subject::Server, &programs, &settings)?;

@@ -15,7 +15,7 @@ const ADDRESSES: [&str; 6] = [
     "/",
     "/health",
     "/api/v1/cameras",
-    "/api/v1/viewers",
+    "/api/v1/session",
     "/api/v1/incidents",
     "/api-docs/openapi.json",
 ];

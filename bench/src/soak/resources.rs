@@ -130,11 +130,10 @@ impl<'a> Sampler<'a> {
 fn settle(shared: &Shared, plan: &Plan) -> anyhow::Result<()> {
     eventually(PATIENCE * 3, || {
         let cameras = client::json(shared.address, "/api/v1/cameras").ok()?;
-        let viewers = client::json(shared.address, "/api/v1/viewers").ok()?;
-        let cameras = cameras["cameras"].as_array()?;
-        let live = cameras.iter().all(|camera| camera["state"] == "live");
-        let steady = plan.cameras * plan.steady.max(1);
-        (live && viewers["viewers"].as_array()?.len() == steady).then_some(())
+        let list = cameras["cameras"].as_array()?;
+        let live = list.iter().all(|camera| camera["state"] == "live");
+        let steady = u64::try_from(plan.cameras * plan.steady.max(1)).ok()?;
+        (live && cameras["viewers"].as_u64()? == steady).then_some(())
     })
     .context("not all cameras are live, or there are other viewers than the steady ones")
 }

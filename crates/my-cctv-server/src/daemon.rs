@@ -26,6 +26,7 @@ use crate::{
     keeper::Keeper,
     logging,
     owner::{self, Owner, Told},
+    people,
     store::{Contents, Store},
 };
 
@@ -58,7 +59,9 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         log_filter,
         log_format,
         max_cpu_percent,
-        open_on_purpose,
+        is_login_on,
+        audit_days,
+        accounts,
         ..
     } = config;
     logging::start(log_filter, log_format);
@@ -75,6 +78,10 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         Contents::default()
     });
 
+    let accounts = people::open(&accounts, is_login_on).await?;
+    let _forgetting =
+        AbortOnDropHandle::new(tokio::spawn(people::forget(accounts.clone(), audit_days)));
+
     let base_path = serve.base_path.clone();
     let mut listening = bind(serve)?;
     let address = listening.address().context("ask for the address")?;
@@ -87,14 +94,13 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let hang_up = signal(SignalKind::hangup()).context("listen for signals")?;
 
     info!(%address, cameras = cameras.len(), "listening");
-    let login = if open_on_purpose {
-        "login is off"
-    } else {
-        "this version has no login yet"
-    };
-    warn!("{login}: whoever reaches this port sees the pictures and can change the cameras");
+    if !is_login_on {
+        warn!(
+            "LOGIN IS OFF: whoever reaches this port sees the pictures of all cameras (`auth.enabled`)"
+        );
+    }
     let scheme = if tls.is_some() { "https" } else { "http" };
-    info!("open {}", link(scheme, address, &base_path));
+    people::invite(&accounts, &link(scheme, address, &base_path));
 
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
@@ -120,10 +126,15 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         file_waits,
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
-    let server = tokio::spawn(listening.serve(hub, admin, stop.clone()));
+    let server = tokio::spawn(listening.serve(hub, admin, accounts.clone(), stop.clone()));
     signals.wait_and_arm().await;
     stop.cancel();
-    let gone = timeout(FAREWELL, async { tokio::join!(server, cameras) }).await;
+    let gone = timeout(FAREWELL, async {
+        let ended = tokio::join!(server, cameras);
+        accounts.close().await;
+        ended
+    })
+    .await;
     match gone {
         Ok((server, cameras)) => {
             if let Err(error) = server.and(cameras) {

@@ -6,6 +6,7 @@ mod daemon;
 mod keeper;
 mod logging;
 mod owner;
+mod people;
 mod store;
 
 use std::{
@@ -35,6 +36,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|(config, written)| daemon::serve(config, written, args.options)),
         Command::Check => check(&args.options),
         Command::Openapi => print(&serve::openapi_json()),
+        Command::User(command) => config::load(&args.options)
+            .map_err(Into::into)
+            .and_then(|(config, _)| people::user(&config.accounts, command))
+            .and_then(|text| print(&text)),
+        Command::Token(command) => config::load(&args.options)
+            .map_err(Into::into)
+            .and_then(|(config, _)| people::token(&config.accounts, command))
+            .and_then(|text| print(&text)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
+use accounts::Action as Right;
 use axum::{
     Json,
     extract::{Path, State},
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    access::Visa,
     board::BoardView,
     live::{self, StreamOptions, Visit},
     page,
@@ -215,12 +217,13 @@ pub(crate) struct CameraList {
 
 /// All cameras and how they are doing.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras", responses((status = 200, body = CameraList)))]
-pub(crate) async fn cameras(State(app): State<App>) -> Json<CameraList> {
+pub(crate) async fn cameras(State(app): State<App>, visa: Visa) -> Json<CameraList> {
     Json(CameraList {
         cameras: app
             .hub
             .streams()
             .iter()
+            .filter(|stream| visa.may(Right::See, stream.id().as_str()))
             .map(|stream| CameraView::of(stream, &app))
             .collect(),
         viewers: app.viewers.count(),
@@ -356,13 +359,14 @@ pub(crate) struct ViewerList {
 
 /// Everybody who is watching.
 #[utoipa::path(get, path = "/api/v1/viewers", tag = "viewers", responses((status = 200, body = ViewerList)))]
-pub(crate) async fn viewers(State(app): State<App>) -> Json<ViewerList> {
+pub(crate) async fn viewers(State(app): State<App>, visa: Visa) -> Json<ViewerList> {
     let (total, refused) = app.viewers.totals();
     Json(ViewerList {
         viewers: app
             .viewers
             .list()
             .iter()
+            .filter(|viewer| visa.may(Right::Viewers, viewer.camera.as_str()))
             .map(|viewer| ViewerView::from(&**viewer))
             .collect(),
         max_viewers: app.config.max_viewers,
@@ -384,10 +388,16 @@ pub(crate) async fn viewers(State(app): State<App>) -> Json<ViewerList> {
 )]
 pub(crate) async fn end_viewer(
     State(app): State<App>,
+    visa: Visa,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    let may = |id: u64| {
+        let viewers = app.viewers.list();
+        let mut viewers = viewers.iter();
+        viewers.any(|v| v.id == id && visa.may(Right::Viewers, v.camera.as_str()))
+    };
     match id.parse() {
-        Ok(id) if app.viewers.end(id) => Ok(StatusCode::NO_CONTENT),
+        Ok(id) if may(id) && app.viewers.end(id) => Ok(StatusCode::NO_CONTENT),
         _ => Err(Problem::new(
             StatusCode::NOT_FOUND,
             "There is no viewer with this number.",
@@ -429,9 +439,20 @@ pub(crate) struct Memory {
     rss: u64,
 }
 
-/// How the server is doing.
+/// How the server is doing, for whoever has not logged in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ShortHealth {
+    /// `ok`, or `degraded` when a camera that is wanted gives no pictures.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Now.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    timestamp: String,
+}
+
+/// How the server is doing. Without login only `status` and `timestamp`.
 #[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
+pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Response {
     let states: Vec<CameraState> = app
         .hub
         .streams()
@@ -439,12 +460,17 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
         .map(|stream| stream.status().state)
         .collect();
     let is_ill = |state: &CameraState| matches!(state, CameraState::Stalled | CameraState::Failed);
-    Json(Health {
-        status: if states.iter().any(is_ill) {
-            "degraded"
-        } else {
-            "ok"
-        },
+    let status = if states.iter().any(is_ill) {
+        "degraded"
+    } else {
+        "ok"
+    };
+    if !visa.is_some_and(|visa| visa.0.may(Right::Enter, None)) {
+        let timestamp = rfc3339(SystemTime::now());
+        return Json(ShortHealth { status, timestamp }).into_response();
+    }
+    let health = Health {
+        status,
         uptime: app.started.elapsed().as_secs_f64(),
         clients: app.viewers.count(),
         camera_active: states.iter().any(|state| *state != CameraState::Idle),
@@ -455,7 +481,8 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
         started: rfc3339(app.started_at),
         version: env!("CARGO_PKG_VERSION"),
         board: board::health().await.map(BoardView::from),
-    })
+    };
+    Json(health).into_response()
 }
 
 /// `VmRSS` of this process; one small read of a file that is no file.
@@ -490,7 +517,7 @@ pub(crate) async fn root(
     State(app): State<App>,
     Asked(Action { action }): Asked<Action>,
     camera: Result<Camera, Problem>,
-    visit: Visit,
+    visit: Result<Visit, Problem>,
     wishes: Result<(Asked<StreamOptions>, Asked<Wish>), Response>,
     method: Method,
     headers: HeaderMap,
@@ -498,9 +525,9 @@ pub(crate) async fn root(
     let Some(action) = action else {
         return page::index(&headers);
     };
-    let Camera(stream) = match camera {
-        Ok(camera) => camera,
-        Err(problem) => return problem.into_response(),
+    let (Camera(stream), visit) = match (camera, visit) {
+        (Ok(camera), Ok(visit)) => (camera, visit),
+        (Err(problem), _) | (_, Err(problem)) => return problem.into_response(),
     };
     let (Asked(options), Asked(wish)) = match wishes {
         Ok(wishes) => wishes,

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -40,6 +41,22 @@ impl FromRequest<App> for Object {
                 format!("The body is no JSON: {error}."),
             )),
         }
+    }
+}
+
+/// A JSON object with these keys and no others.
+#[derive(Debug)]
+pub(crate) struct Fields<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let Object(keys) = Object::from_request(request, app).await?;
+        // The message names keys and kinds; it repeats text that was sent, so nothing secret may be anything but text.
+        serde_json::from_value(Value::Object(keys))
+            .map(Self)
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
     }
 }
 

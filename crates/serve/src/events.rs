@@ -15,8 +15,12 @@ use crate::{api::rfc3339, controls};
 /// Events that a socket may be late by; one that is later loses some and is told so.
 const KEPT: usize = 64;
 
-/// One event, as it is sent.
-pub(crate) type Event = Utf8Bytes;
+/// One event, as it is sent, and the camera it is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) camera: Option<CameraId>,
+    pub(crate) text: Utf8Bytes,
+}
 
 /// Where events come from.
 #[derive(Clone, Debug)]
@@ -47,35 +51,42 @@ impl Events {
                     biased;
                     () = stop.cancelled() => return,
                     Ok(()) = list.changed() => {
-                        self.tell(&json!({"type": "event", "event": "cameras"}));
+                        self.tell(None, &json!({"type": "event", "event": "cameras"}));
                         break;
                     }
-                    Some(event) = changes.next() => self.tell(&event),
+                    Some((camera, event)) = changes.next() => self.tell(Some(camera), &event),
                 }
             }
         }
     }
 
-    fn tell(&self, event: &Value) {
+    fn tell(&self, camera: Option<CameraId>, event: &Value) {
+        let text = event.to_string().into();
         // An error says that nobody listens.
-        let _ = self.sender.send(event.to_string().into());
+        let _ = self.sender.send(Event { camera, text });
     }
 }
 
-type Changes = BoxStream<'static, Value>;
+type Changes = BoxStream<'static, (CameraId, Value)>;
 
 /// What can happen to one camera.
 fn follow(stream: &Arc<Stream>) -> [Changes; 3] {
     let [for_status, for_controls, for_incidents] = [0; 3].map(|_| stream.clone());
     [
         WatchStream::from_changes(stream.watch_status())
-            .map(move |status| status_event(for_status.id(), &status))
+            .map(move |status| {
+                let id = for_status.id();
+                (id.clone(), status_event(id, &status))
+            })
             .boxed(),
         WatchStream::from_changes(stream.watch_controls())
-            .map(move |controls| controls_event(for_controls.id(), &controls))
+            .map(move |controls| {
+                let id = for_controls.id();
+                (id.clone(), controls_event(id, &controls))
+            })
             .boxed(),
         WatchStream::from_changes(stream.watch_incidents())
-            .map(move |_| incident_event(&for_incidents))
+            .map(move |_| (for_incidents.id().clone(), incident_event(&for_incidents)))
             .boxed(),
     ]
 }

@@ -1,11 +1,13 @@
 //! Times without pictures, over the API.
 
+use accounts::Action;
 use axum::{Json, extract::State};
 use hub::{Incident, Stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    access::Visa,
     api::rfc3339,
     board::BoardView,
     problem::Problem,
@@ -108,11 +110,12 @@ fn views(stream: &Stream) -> Vec<IncidentView> {
 ///
 /// Kept in memory, the newest 200 of each camera, since the server started.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "cameras", responses((status = 200, body = IncidentList)))]
-pub(crate) async fn of_all(State(app): State<App>) -> Json<IncidentList> {
+pub(crate) async fn of_all(State(app): State<App>, visa: Visa) -> Json<IncidentList> {
     let mut incidents: Vec<IncidentView> = app
         .hub
         .streams()
         .iter()
+        .filter(|stream| visa.may(Action::See, stream.id().as_str()))
         .flat_map(|stream| views(stream))
         .collect();
     incidents.sort_by(|a, b| b.began.cmp(&a.began));

@@ -6,6 +6,7 @@
 //! once the head is written, `feed` says which frame is next and when, and
 //! `delivery` writes the part that all viewers share, one call for each frame.
 
+mod access;
 mod admin;
 mod api;
 mod base_path;
@@ -25,8 +26,10 @@ mod incidents;
 mod line;
 mod listener;
 mod live;
+mod login;
 mod openapi;
 mod page;
+mod people;
 mod presets;
 mod problem;
 mod redirect;

@@ -3,10 +3,13 @@
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use accounts::Accounts;
+use governor::{Quota, RateLimiter};
 use hub::Hub;
 use socket2::{Domain, Protocol, Socket, Type};
 use tls::Tls;
@@ -15,11 +18,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Admin, Config, connection::Connection, events::Events, farewell::Farewell, gate::Gate, openapi,
-    redirect::Redirecting, state::App, viewers::Viewers,
+    Admin, Config,
+    access::{self, Doors},
+    connection::Connection,
+    events::Events,
+    farewell::Farewell,
+    gate::Gate,
+    openapi,
+    redirect::Redirecting,
+    state::App,
+    viewers::Viewers,
 };
 
 const BACKLOG: i32 = 1024;
+/// Failed logins in a burst that are written down; after that, one in a second.
+const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// Where the server listens.
 #[derive(Debug)]
@@ -86,8 +99,15 @@ impl Listening {
         Ok(address)
     }
 
-    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`. Streams end when the hub closes.
-    pub async fn serve(self, hub: Arc<Hub>, admin: Admin, stop: CancellationToken) {
+    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
+    /// `accounts` say who may do what. Streams end when the hub closes.
+    pub async fn serve(
+        self,
+        hub: Arc<Hub>,
+        admin: Admin,
+        accounts: Accounts,
+        stop: CancellationToken,
+    ) {
         let Self {
             listener,
             config,
@@ -102,12 +122,19 @@ impl Listening {
             hub,
             events,
             admin,
-            viewers: Viewers::new(config.max_viewers),
+            viewers: Viewers::new(config.max_viewers, accounts.clone()),
+            accounts,
+            doors: Doors::default(),
+            logins: Arc::default(),
+            failures: Arc::new(RateLimiter::direct(
+                Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
+            )),
             openings: gate.streams(),
             config: Arc::new(config),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
+        tokio::spawn(access::run(app.clone(), stop.clone()));
         let config = app.config.clone();
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();

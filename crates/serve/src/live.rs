@@ -20,6 +20,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
+    access::Visa,
     delivery::{Delivery, Departure, Handover},
     feed::Feed,
     problem::{Asked, Problem},
@@ -121,16 +122,21 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    pub(crate) fn visa(&self) -> &Visa {
+        &self.visitor.visa
+    }
+
     pub(crate) fn into_visitor(self) -> Visitor {
         self.visitor
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let Peer { address, fate, .. } = Peer::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let visa = Visa::from_request_parts(parts, state).await?;
+        let Ok(Peer { address, fate, .. }) = Peer::from_request_parts(parts, state).await;
         let agent = parts.headers.get(header::USER_AGENT);
         let user_agent = agent.map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
         Ok(Self {
@@ -138,6 +144,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
             visitor: Visitor {
                 address,
                 user_agent,
+                visa,
                 fate,
             },
         })

@@ -1,6 +1,6 @@
 //! The routes, and the document that describes them: made in one place, so that neither can miss what the other has.
 
-use axum::{Router, http::header, response::IntoResponse as _, routing::get};
+use axum::{Router, http::header, middleware, response::IntoResponse as _, routing::get};
 use utoipa::{
     OpenApi,
     openapi::{Content, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, ResponseBuilder},
@@ -8,7 +8,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api, cameras_admin, controls, incidents, live, page, presets, snapshot, socket, state::App,
+    access, api, cameras_admin, controls, incidents, live, login, page, people, presets, snapshot,
+    socket, state::App,
 };
 
 #[derive(OpenApi)]
@@ -17,6 +18,7 @@ use crate::{
     (name = "cameras", description = "The cameras"),
     (name = "control", description = "What can be set of a camera while it runs"),
     (name = "viewers", description = "Who is watching"),
+    (name = "accounts", description = "Who may do what"),
     (name = "server", description = "The server itself"),
 ))]
 struct Skeleton;
@@ -59,6 +61,18 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(incidents::of_camera))
         .routes(routes!(api::viewers))
         .routes(routes!(api::end_viewer))
+        .routes(routes!(login::set_up))
+        .routes(routes!(login::log_in, login::session, login::log_out))
+        .routes(routes!(login::change_password))
+        .routes(routes!(people::sessions))
+        .routes(routes!(people::end_session))
+        .routes(routes!(people::users, people::add_user))
+        .routes(routes!(people::change_user, people::remove_user))
+        .routes(routes!(people::tokens, people::add_token))
+        .routes(routes!(people::revoke_token))
+        .routes(routes!(people::links, people::add_link))
+        .routes(routes!(people::revoke_link))
+        .routes(routes!(people::audit))
         .routes(routes!(document))
 }
 
@@ -79,6 +93,8 @@ pub(crate) fn router(app: App) -> Router {
     router
         // The page's own files are no part of the API.
         .route("/{*name}", get(page::asset))
+        // In front of every route above, and of none that is added below.
+        .route_layer(middleware::from_fn_with_state(app.clone(), access::guard))
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::wrong_method)
         .with_state(app)

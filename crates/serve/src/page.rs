@@ -31,7 +31,8 @@ pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
     let found = if name.ends_with(".br") || name.ends_with(".gz") {
         None
     } else {
-        file(&name, &headers)
+        // `/login` is `login.html`: addresses for people have no ending.
+        file(&name, &headers).or_else(|| file(&format!("{name}.html"), &headers))
     };
     found.unwrap_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.").into_response()

@@ -5,13 +5,23 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use accounts::Accounts;
 use axum::{
     extract::{FromRequestParts, Path},
     http::{StatusCode, request::Parts},
 };
 use hub::{Hub, Stream};
 
-use crate::{Admin, Config, events::Events, gate::Openings, problem::Problem, viewers::Viewers};
+use governor::DefaultDirectRateLimiter;
+
+use crate::{
+    Admin, Config,
+    access::{Doors, Visa},
+    events::Events,
+    gate::{LoginLimiter, Openings},
+    problem::Problem,
+    viewers::Viewers,
+};
 
 /// Shared by all requests.
 #[derive(Clone, Debug)]
@@ -19,6 +29,11 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) events: Events,
     pub(crate) admin: Admin,
+    pub(crate) accounts: Accounts,
+    pub(crate) doors: Doors,
+    /// Failed logins that are written down, and codes that may be tried: whoever guesses does not fill the disk.
+    pub(crate) failures: Arc<DefaultDirectRateLimiter>,
+    pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
     pub(crate) config: Arc<Config>,
@@ -26,7 +41,7 @@ pub(crate) struct App {
     pub(crate) started_at: SystemTime,
 }
 
-/// The camera an address is about: the one its path names, or the first.
+/// The camera an address is about: the one its path names, or the first that one may see.
 #[derive(Debug)]
 pub(crate) struct Camera(pub(crate) Arc<Stream>);
 
@@ -39,7 +54,11 @@ impl FromRequestParts<App> for Camera {
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
         let stream = match id {
             Some(Path(id)) => app.hub.get(&id),
-            None => app.hub.first(),
+            None => {
+                let Visa(who) = Visa::from_request_parts(parts, app).await?;
+                let mut streams = app.hub.streams().into_iter();
+                streams.find(|stream| who.cameras.contains(stream.id().as_str()))
+            }
         };
         stream.map(Self).ok_or_else(Problem::no_such_camera)
     }

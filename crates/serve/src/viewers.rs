@@ -10,16 +10,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use accounts::{Accounts, Entry};
 use hub::{CameraId, Ender};
 use media::Rendition;
 use tracing::{debug, info};
 
-use crate::wish::Wish;
+use crate::{access::Visa, wish::Wish};
 
 /// Everybody who is watching.
 #[derive(Debug)]
 pub(crate) struct Viewers {
     max: usize,
+    accounts: Accounts,
     inner: Mutex<Inner>,
 }
 
@@ -37,6 +39,7 @@ pub(crate) struct Viewer {
     pub(crate) id: u64,
     pub(crate) address: SocketAddr,
     pub(crate) user_agent: Option<String>,
+    pub(crate) visa: Visa,
     pub(crate) camera: CameraId,
     pub(crate) since: SystemTime,
     pub(crate) frames: AtomicU64,
@@ -90,6 +93,7 @@ impl Fate {
 pub(crate) struct Visitor {
     pub(crate) address: SocketAddr,
     pub(crate) user_agent: Option<String>,
+    pub(crate) visa: Visa,
     pub(crate) fate: Arc<Fate>,
 }
 
@@ -103,9 +107,10 @@ pub(crate) struct Place {
 }
 
 impl Viewers {
-    pub(crate) fn new(max: usize) -> Arc<Self> {
+    pub(crate) fn new(max: usize, accounts: Accounts) -> Arc<Self> {
         Arc::new(Self {
             max,
+            accounts,
             inner: Mutex::default(),
         })
     }
@@ -135,6 +140,7 @@ impl Viewers {
             id,
             address: visitor.address,
             user_agent: visitor.user_agent,
+            visa: visitor.visa,
             camera,
             since: SystemTime::now(),
             frames: AtomicU64::new(0),
@@ -153,6 +159,7 @@ impl Viewers {
             address = %viewer.address,
             user_agent = viewer.user_agent.as_deref().unwrap_or("-"),
             camera = %viewer.camera,
+            who = viewer.visa.0.name,
             watching,
             "viewer came"
         );
@@ -281,6 +288,13 @@ impl Drop for Place {
             watching,
             "viewer gone"
         );
+        self.viewers.accounts.note(Entry {
+            who: self.viewer.visa.0.name.clone(),
+            address: self.viewer.address.to_string(),
+            action: "watched",
+            camera: Some(self.viewer.camera.to_string()),
+            detail: format!("{} s", opened.elapsed().as_secs()),
+        });
     }
 }
 

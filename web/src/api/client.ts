@@ -3,7 +3,7 @@
 import { childOf } from './abort.ts';
 import { parseCameras } from './cameras.ts';
 import { Shape, ShapeError } from './shape.ts';
-import type { Cameras, Failure, Outcome } from './types.ts';
+import type { Cameras, Failure, Outcome, Session } from './types.ts';
 
 /** Past this the server counts as unreachable; it answers within milliseconds. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -20,6 +20,31 @@ export async function getSnapshot(url: string, signal: AbortSignal): Promise<Out
   return request(url, signal, SNAPSHOT_TIMEOUT_MS, (response) => response.blob());
 }
 
+/** Who is at the page, by the server's word. */
+export async function getSession(signal: AbortSignal): Promise<Outcome<Session>> {
+  return request('api/v1/session', signal, ANSWER_TIMEOUT_MS, async (response) => {
+    const body = new Shape(await response.json());
+    return {
+      name: body.field('name').string(),
+      by: body.field('by').oneOf(['session', 'password', 'token', 'link', 'nothing'] as const),
+    };
+  });
+}
+
+/** Sends something that changes something. What the server answers beside yes or no is not looked at. */
+export async function send(
+  method: 'POST' | 'DELETE',
+  url: string,
+  body: Readonly<Record<string, string>> | null,
+  signal: AbortSignal,
+): Promise<Outcome<null>> {
+  const init: RequestInit =
+    body === null
+      ? { method }
+      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return request(url, signal, SNAPSHOT_TIMEOUT_MS, () => Promise.resolve(null), init);
+}
+
 /** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */
 export async function probeStream(url: string, signal: AbortSignal): Promise<Outcome<null>> {
   return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
@@ -30,12 +55,13 @@ async function request<T>(
   signal: AbortSignal,
   timeout_ms: number,
   read: (response: Response) => Promise<T>,
+  init: RequestInit = {},
 ): Promise<Outcome<T>> {
   // Aborted at the end in any case: a body nobody reads would keep a viewer's place.
   const call = childOf(signal);
   const timeout = setTimeout(() => { call.abort(); }, timeout_ms);
   try {
-    const response = await fetch(url, { cache: 'no-store', signal: call.signal });
+    const response = await fetch(url, { ...init, cache: 'no-store', signal: call.signal });
     if (!response.ok) {
       return { kind: 'failed', failure: await refusal(response) };
     }

@@ -41,3 +41,9 @@ export type Outcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'aborted' }
   | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** Who is at the page, and how it was let in; `nothing` where login is off. */
+export type Session = {
+  readonly name: string;
+  readonly by: 'session' | 'password' | 'token' | 'link' | 'nothing';
+};

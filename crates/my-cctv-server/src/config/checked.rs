@@ -35,8 +35,12 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Percent of one core for renditions.
     pub(crate) max_cpu_percent: u8,
-    /// Login was switched off in so many words.
-    pub(crate) open_on_purpose: bool,
+    /// Whoever wants to see something has to log in.
+    pub(crate) is_login_on: bool,
+    /// The file with the accounts.
+    pub(crate) accounts: PathBuf,
+    /// Days for which the audit log is kept.
+    pub(crate) audit_days: u32,
 }
 
 /// How connections are encrypted.
@@ -50,11 +54,6 @@ pub(crate) struct TlsConfig {
 impl Config {
     pub(crate) fn check(raw: RawConfig, origin: String) -> Result<Self, ConfigError> {
         let at = |key: &str, problem: String| ConfigError(format!("{origin}: `{key}`: {problem}"));
-        // Nobody who asked for a lock must find the door open.
-        if raw.auth.enabled == Some(true) {
-            let problem = "this version has no login yet; set it to false, and keep the port away from strangers";
-            return Err(at("auth.enabled", problem.to_owned()));
-        }
         let log_filter = EnvFilter::try_new(&raw.log.level)
             .map_err(|error| at("log.level", error.to_string()))?
             // The RTSP library's own lines repeat what a camera sends, and addresses with their secrets.
@@ -86,7 +85,10 @@ impl Config {
         };
         let cameras = check_cameras(list, for_all)
             .map_err(|error| ConfigError(format!("{origin}: {error}")))?;
-        let open_on_purpose = raw.auth.enabled == Some(false);
+        let audit_days = within("audit_days", raw.auth.audit_days, 1, 36_500)
+            .map_err(|(key, problem)| at(&format!("auth.{key}"), problem))?;
+        let beside = raw.server.data_dir.join("accounts.db");
+        let accounts = raw.auth.database.unwrap_or(beside);
         Ok(Self {
             origin,
             serve,
@@ -97,7 +99,9 @@ impl Config {
             log_filter,
             log_format: raw.log.format,
             max_cpu_percent,
-            open_on_purpose,
+            is_login_on: raw.auth.enabled,
+            accounts,
+            audit_days,
         })
     }
 
@@ -161,7 +165,11 @@ impl Config {
         );
         line(
             "login",
-            "none in this version: whoever reaches the port sees the pictures and can change the cameras".to_owned(),
+            if self.is_login_on {
+                format!("needed; the audit log is kept for {} days", self.audit_days)
+            } else {
+                "off: whoever reaches the port sees the pictures".to_owned()
+            },
         );
         for Camera {
             id,
@@ -479,8 +487,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_name() {
         check(
-            "[auth]\nenabled = true",
-            "`auth.enabled`: this version has no login",
+            "[auth]\naudit_days = 0",
+            "`auth.audit_days`: 0 is out of range",
         );
         check(
             "[server.tls]\ncertificate = \"a\"",

@@ -98,10 +98,22 @@ pub(crate) struct RawTls {
     pub(crate) redirect_from: Option<u16>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawAuth {
-    pub(crate) enabled: Option<bool>,
+    pub(crate) enabled: bool,
+    pub(crate) database: Option<PathBuf>,
+    pub(crate) audit_days: u32,
+}
+
+impl Default for RawAuth {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            database: None,
+            audit_days: 90,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -13,7 +13,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::harness::{Client, Reply, Server, Setup, Watcher, decode, eventually, skipped, tool};
+use crate::harness::{
+    Client, Reply, Server, Setup, Token, Watcher, decode, eventually, skipped, tool,
+};
 
 const CAMERAS: &str = "/api/v1/cameras";
 
@@ -415,7 +417,8 @@ fn a_body_that_does_not_come_is_not_waited_for() {
         .server("head_timeout_s", 1)
         .start();
     let head = format!(
-        "POST {CAMERAS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{{"
+        "POST {CAMERAS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\nAuthorization: Bearer {}\r\n\r\n{{",
+        Token::get().secret
     );
     let answer = Client::new(server.address).raw(head.as_bytes());
     let answer = String::from_utf8(answer).unwrap();

@@ -73,10 +73,6 @@ fn a_wrong_configuration_is_named_by_file_line_and_nearest_key() {
         &["unknown source"],
     );
     refused(
-        "[auth]\nenabled = true\n",
-        &["auth.enabled", "no login yet"],
-    );
-    refused(
         "[[camera]]\nprogram = \"/no/such/program\"\n",
         &["there is no file /no/such/program"],
     );

@@ -8,7 +8,9 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Client, Parts, Reply, Server, Setup, Socket, Watcher, eventually, pass};
+use crate::harness::{
+    Client, Parts, Reply, Server, Setup, Socket, Token, Watcher, eventually, pass,
+};
 
 /// Other people, all on this machine.
 const NEIGHBOUR: &str = "127.0.0.2";
@@ -433,7 +435,10 @@ fn heads_and_bodies_are_short_and_there_in_time() {
         .server("head_timeout_s", 1)
         .start();
     let long = "y".repeat(17 << 10);
-    let json = "Host: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let json = format!(
+        "Host: x\r\nContent-Type: application/json\r\nConnection: close\r\nAuthorization: Bearer {}\r\n",
+        Token::get().secret
+    );
     for (request, status) in [
         (
             format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),

@@ -4,6 +4,7 @@
 //! time to pass where it can wait for something to happen; the limits are for a test that has failed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod admin;
 mod api;
 mod board;

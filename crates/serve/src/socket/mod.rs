@@ -6,6 +6,7 @@
 mod protocol;
 mod session;
 
+use accounts::Action;
 use axum::{
     body::Body,
     extract::State,
@@ -74,10 +75,15 @@ pub(crate) async fn open(
     let Some(accept) = accept_key(&headers) else {
         return Ok(upgrade_required());
     };
-    let stream = match &options.camera {
-        Some(id) => app.hub.get(id),
-        None => app.hub.first(),
-    };
+    let door = app.doors.open(visit.visa().clone());
+    let mut streams = app.hub.streams().into_iter();
+    let stream = streams.find(|stream| {
+        let is_meant = options
+            .camera
+            .as_ref()
+            .is_none_or(|id| stream.id().as_str() == id);
+        is_meant && door.visa().may(Action::See, stream.id().as_str())
+    });
     let stream = stream.ok_or_else(Problem::no_such_camera)?;
     let begin = options.frames.map(|format| Subscription {
         format,
@@ -85,7 +91,7 @@ pub(crate) async fn open(
         fps: options.fps,
         adapt: options.adapt,
     });
-    let session = Session::new(app, stream, visit.into_visitor(), begin);
+    let session = Session::new(app, stream, visit.into_visitor(), door, begin);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let fields = response.headers_mut();

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use accounts::{Action, Entry};
 use control::ControlSet;
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -30,6 +31,7 @@ use tokio_tungstenite::{
 
 use super::protocol::{self, Format, Request};
 use crate::{
+    access::Door,
     controls,
     events::{Event, status_event},
     farewell::Ear,
@@ -63,6 +65,7 @@ pub(crate) struct Session {
     app: App,
     stream: Arc<Stream>,
     visitor: Visitor,
+    door: Door,
     begin: Option<Subscription>,
 }
 
@@ -96,6 +99,7 @@ struct Talk {
     /// The camera that is meant where a message names none.
     stream: Arc<Stream>,
     visitor: Visitor,
+    door: Door,
     socket: WebSocketStream<Wire>,
     watching: Option<Watching>,
     /// A socket counts as one stream, however often it changes what it watches.
@@ -121,12 +125,14 @@ impl Session {
         app: App,
         stream: Arc<Stream>,
         visitor: Visitor,
+        door: Door,
         begin: Option<Subscription>,
     ) -> Self {
         Self {
             app,
             stream,
             visitor,
+            door,
             begin,
         }
     }
@@ -137,6 +143,7 @@ impl Session {
             app,
             stream,
             visitor,
+            door,
             begin,
         } = self;
         let mut config = WebSocketConfig::default();
@@ -152,6 +159,7 @@ impl Session {
             app,
             stream,
             visitor,
+            door,
             socket,
             watching: None,
             opening: None,
@@ -168,7 +176,11 @@ impl Session {
             let refusal = protocol::refused(Value::Null, Some("subscribe"), &problem);
             talk.answers.push_back(refusal);
         }
+        let mut shut = pin!(talk.door.shut());
         let end = std::future::poll_fn(|cx| match talk.poll(cx) {
+            Poll::Pending if shut.as_mut().poll(cx).is_ready() => {
+                Poll::Ready(End::Because(CloseCode::Policy, "your rights have changed"))
+            }
             Poll::Pending if ear.heard(cx) => {
                 Poll::Ready(End::Because(CloseCode::Away, "the server stops"))
             }
@@ -187,6 +199,7 @@ impl Talk {
             .hub
             .streams()
             .iter()
+            .filter(|stream| self.sees(stream))
             .map(|stream| status_event(stream.id(), &stream.status()))
             .collect();
         let text = json!({
@@ -253,13 +266,20 @@ impl Talk {
         if let Some(answer) = self.answers.pop_front() {
             return Poll::Ready(Ok(answer));
         }
-        match self.events.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(event))) => return Poll::Ready(Ok(Message::Text(event))),
-            Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(lost)))) => {
-                let text = json!({"type": "event", "event": "lost", "count": lost});
-                return Poll::Ready(Ok(Message::Text(text.to_string().into())));
+        loop {
+            match self.events.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(Event { camera, text }))) => {
+                    let visa = self.door.visa();
+                    if camera.is_none_or(|camera| visa.may(Action::See, camera.as_str())) {
+                        return Poll::Ready(Ok(Message::Text(text)));
+                    }
+                }
+                Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(lost)))) => {
+                    let text = json!({"type": "event", "event": "lost", "count": lost});
+                    return Poll::Ready(Ok(Message::Text(text.to_string().into())));
+                }
+                Poll::Ready(None) | Poll::Pending => break,
             }
-            Poll::Ready(None) | Poll::Pending => {}
         }
         if self.pings.poll_tick(cx).is_ready() {
             return Poll::Ready(if self.heard.elapsed() > SILENCE {
@@ -378,6 +398,9 @@ impl Talk {
 
     fn control(&self, camera: Option<&str>, action: &str, value: Value) -> Result<Value, String> {
         let stream = self.camera(camera)?;
+        if !self.door.visa().may(Action::Control, stream.id().as_str()) {
+            return Err("you may not set this camera".to_owned());
+        }
         let state = match (action, value) {
             ("reset", _) => stream.replace_controls(&ControlSet::default()),
             ("set", Value::Object(patch)) => stream.control(&patch),
@@ -391,6 +414,13 @@ impl Talk {
             (name, value) => stream.control(&Map::from_iter([(name.to_owned(), value)])),
         };
         let state = state.map_err(|invalid| invalid.to_string())?;
+        self.app.accounts.note(Entry {
+            who: self.door.visa().0.name.clone(),
+            address: self.visitor.address.to_string(),
+            action: "changed",
+            camera: Some(stream.id().to_string()),
+            detail: format!("control {action}"),
+        });
         let (progress, message) = controls::progress(&state);
         Ok(json!({
             "camera": stream.id().as_str(),
@@ -409,13 +439,21 @@ impl Talk {
                 .app
                 .hub
                 .get(id)
+                .filter(|stream| self.sees(stream))
                 .ok_or_else(|| "there is no camera with this id".to_owned()),
         }
+    }
+
+    fn sees(&self, stream: &Stream) -> bool {
+        self.door.visa().may(Action::See, stream.id().as_str())
     }
 
     /// From now on this camera's pictures; the place of the one before is given back first.
     fn subscribe(&mut self, camera: Option<&str>, how: Subscription) -> Result<(), String> {
         let stream = self.camera(camera)?;
+        if !self.door.visa().may(Action::Stream, stream.id().as_str()) {
+            return Err("you may not see this camera's pictures".to_owned());
+        }
         self.watching = None;
         if self.opening.is_none() && !self.app.viewers.is_full() {
             let opening = self.app.openings.open(self.visitor.address.ip());

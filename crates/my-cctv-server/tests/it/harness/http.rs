@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use super::LIMIT;
+use super::{LIMIT, Token};
 
 /// A connection to the server before its request.
 pub(crate) struct Client {
@@ -17,6 +17,7 @@ pub(crate) struct Client {
     host: Option<String>,
     headers: String,
     body: Vec<u8>,
+    is_stranger: bool,
 }
 
 impl Client {
@@ -56,6 +57,7 @@ impl Client {
             host: Some("localhost".to_owned()),
             headers: String::new(),
             body: Vec::new(),
+            is_stranger: false,
         }
     }
 
@@ -81,6 +83,12 @@ impl Client {
         self
     }
 
+    /// Without the tests' token.
+    pub(crate) fn stranger(mut self) -> Self {
+        self.is_stranger = true;
+        self
+    }
+
     /// Something to send.
     pub(crate) fn body(mut self, bytes: &[u8]) -> Self {
         self.body = bytes.to_vec();
@@ -100,6 +108,10 @@ impl Client {
 
     /// For a server that may be gone.
     pub(crate) fn attempt(mut self, method: &str, path: &str) -> io::Result<Reply> {
+        if !self.is_stranger {
+            let token = format!("Bearer {}", Token::get().secret);
+            self = self.header("Authorization", &token);
+        }
         let Self {
             version,
             host,

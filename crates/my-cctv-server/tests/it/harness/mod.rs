@@ -9,6 +9,7 @@ mod program;
 mod server;
 mod socket;
 mod tls;
+mod token;
 mod watcher;
 
 use std::{
@@ -29,6 +30,7 @@ pub(crate) use socket::Socket;
 pub(crate) use tls::{
     Pair, Tunnel, curl, fingerprint, https, openssl, openssl_says, through_tunnel, with_tls,
 };
+pub(crate) use token::Token;
 pub(crate) use watcher::Watcher;
 
 /// Far more than anything here takes, even on a small machine with much else to do.

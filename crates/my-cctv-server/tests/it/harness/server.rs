@@ -17,10 +17,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use toml::{Table, Value as Toml};
 
-use super::{Client, Parts, Reply, eventually, is_alive, log::Log, media::frames, sibling};
+use super::{Client, Parts, Reply, Token, eventually, is_alive, log::Log, media::frames, sibling};
 
 /// Names of the environment that the server or the simulated camera would listen to.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
+    "ADMIN_PASSWORD",
     "CCTV_",
     "CAMERA_SIM_",
     "PORT",
@@ -37,6 +38,7 @@ const OURS: [&str; 9] = [
 pub(crate) struct Setup {
     dir: Arc<TempDir>,
     server: Table,
+    auth: Table,
     quality: Table,
     limits: Table,
     cameras: Vec<Table>,
@@ -47,9 +49,13 @@ impl Setup {
     /// One camera `main` with this source.
     pub(crate) fn with_source(source: &str) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
+        // Everybody is a viewer, and the clients of the tests have a token of an administrator.
+        let accounts = dir.path().join("accounts.db");
+        fs::write(&accounts, &Token::get().accounts).unwrap();
         let mut setup = Self {
             dir,
             server: Table::new(),
+            auth: Table::new(),
             quality: Table::new(),
             limits: Table::new(),
             cameras: vec![Table::new()],
@@ -66,6 +72,8 @@ impl Setup {
         setup
             .server("listen", "127.0.0.1")
             .server("port", 0)
+            .auth("enabled", false)
+            .auth("database", accounts.to_str().unwrap())
             // A test asks far more often than people do, and all from one address.
             .limit("streams_per_15_min", 0)
             .limit("api_per_minute", 0)
@@ -94,6 +102,18 @@ impl Setup {
     pub(crate) fn server(mut self, key: &str, value: impl Into<Toml>) -> Self {
         self.server.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// A key of `[auth]`.
+    pub(crate) fn auth(mut self, key: &str, value: impl Into<Toml>) -> Self {
+        self.auth.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Nobody is let in without login, and there is no account yet.
+    pub(crate) fn with_login(self) -> Self {
+        fs::remove_file(self.path("accounts.db")).unwrap();
+        self.auth("enabled", true)
     }
 
     /// A key of `[quality]`.
@@ -170,6 +190,7 @@ impl Setup {
         let cameras = self.cameras.iter().cloned().map(Toml::Table).collect();
         let file = Table::from_iter([
             ("server".to_owned(), Toml::Table(self.server.clone())),
+            ("auth".to_owned(), Toml::Table(self.auth.clone())),
             ("quality".to_owned(), Toml::Table(self.quality.clone())),
             ("limits".to_owned(), Toml::Table(self.limits.clone())),
             ("camera".to_owned(), Toml::Array(cameras)),

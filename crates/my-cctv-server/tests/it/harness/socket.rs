@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket, handshake::client::generate_key};
 
-use super::{Client, Server};
+use super::{Client, Server, Token};
 
 /// An open socket. Messages that a test does not wait for are kept.
 pub(crate) struct Socket {
@@ -63,6 +63,7 @@ impl Socket {
         let url = format!("ws://{}{path}", server.address);
         let request = tungstenite::http::Request::get(&url)
             .header("Host", server.address.to_string())
+            .header("Authorization", format!("Bearer {}", Token::get().secret))
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")

@@ -1,6 +1,6 @@
 //! Who may do what: users, sessions, tokens, links, and a log of what they did.
 //!
-//! Everything is kept in one SQLite file. What is asked with every request is also in memory ([`state`]), so that
+//! Everything is kept in one SQLite file. What is asked with every request is also in memory (`state`), so that
 //! saying who somebody is costs no more than a hash; whatever changes goes to the disk first.
 //! [`rights::may`] is the only place where it is decided who may do what.
 

@@ -82,6 +82,27 @@ fn every_answer_has_its_headers_and_pictures_may_be_shown_elsewhere() {
 }
 
 #[test]
+fn a_page_that_a_browser_has_kept_goes_on_with_the_same_rights() {
+    let mut server = Setup::with_source("test").start();
+    for path in ["/icon.svg", "/login", "/setup"] {
+        let first = server.get(path);
+        assert_eq!(first.status, 200, "{path}");
+        let tag = first.header("ETag").unwrap().to_owned();
+        let again = ask(&server, "GET", path, &[("If-None-Match", &tag)]);
+        assert_eq!(again.status, 304, "{path}");
+        // A browser puts these in place of the ones it kept with the page.
+        for name in [
+            "Content-Security-Policy",
+            "Cross-Origin-Resource-Policy",
+            "X-Frame-Options",
+        ] {
+            assert_eq!(again.header(name), first.header(name), "{path}: {name}");
+        }
+    }
+    server.stop();
+}
+
+#[test]
 fn who_may_frame_the_page_is_configured() {
     for (list, policy, options) in [
         (vec!["none"], "frame-ancestors 'none'", Some("DENY")),

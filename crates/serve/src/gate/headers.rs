@@ -1,7 +1,7 @@
 //! Headers that tell browsers what may be done with an answer: on every answer, from one place.
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 
@@ -50,8 +50,8 @@ impl Dress {
     }
 
     pub(super) fn put_on(&self, response: &mut Response) {
+        let kind = Kind::of(response);
         let headers = response.headers_mut();
-        let kind = Kind::of(headers);
         let policy = match kind {
             Kind::Picture => &self.pictures,
             Kind::Page => &self.page,
@@ -87,8 +87,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(headers: &HeaderMap) -> Self {
-        let kind = headers.get(header::CONTENT_TYPE);
+    fn of(response: &Response) -> Self {
+        // Only files of the page are asked for again, and a browser puts these headers in place of the ones it kept.
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Self::Page;
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
         match kind.split(';').next().unwrap_or_default().trim() {
             "image/jpeg" | "multipart/x-mixed-replace" => Self::Picture,

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 
-use super::faults::{Deck, End, Fault, Heals, LATER};
+use super::faults::{Deck, End, Fault, UNMENDED};
 use super::steady::{Picture, Seen};
 use super::{
     NO_FRAME_TIMEOUT_S, PATIENCE, RECOVERED_AFTER_S, RECOVERY, Shared, client, eventually,
     resources::is_alive,
 };
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, pause};
 use crate::subject::{camera_id, children};
 
 const FRAMERATE: u32 = 5;
@@ -79,10 +79,17 @@ impl Camera {
             "#!/bin/sh\n{environment}exec '{}' \"$@\"\n",
             program.display()
         );
-        fs::write(camera.path("camera"), script).context("wrapper of a camera")?;
-        fs::set_permissions(camera.path("camera"), fs::Permissions::from_mode(0o755))
-            .context("wrapper of a camera")?;
+        camera.install(&script)?;
         Ok(camera)
+    }
+
+    /// Puts its program there, all at once, as package managers do.
+    fn install(&self, script: &str) -> anyhow::Result<()> {
+        let new = self.path("camera.new");
+        fs::write(&new, script)
+            .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(0o755)))
+            .and_then(|()| fs::rename(&new, self.path("camera")))
+            .context("wrapper of a camera")
     }
 
     /// Its table in the server's configuration.
@@ -124,16 +131,16 @@ impl Camera {
         let before = self.newest_incident(shared)?;
         let starts = self.starts();
         let struck_ns = monotonic_ns();
-        fs::write(self.path("next-starts"), fault.next_start)
-            .context("faults of the next start")?;
+        let faulty_starts = match fault.end {
+            End::Mended => 1000,
+            _ => 1,
+        };
+        let next_starts = format!("{}\n", fault.next_start).repeat(faulty_starts);
+        self.set_next_starts(next_starts.trim_start())?;
         self.say(fault.now)?;
 
         let mut missed = false;
         let mut recovery = None;
-        let allowed = match fault.heals {
-            Heals::Later => LATER + RECOVERY,
-            Heals::Soon | Heals::Once => RECOVERY,
-        };
         match fault.end {
             End::Unnoticed => self.goes_on(struck_ns)?,
             End::InPlace(span) => {
@@ -145,17 +152,25 @@ impl Camera {
             }
             End::Programs(count) => {
                 let end_ns = self.wait_for_end(starts.len(), count)?;
-                let next = eventually(allowed + PATIENCE, || self.seen.first_after(end_ns));
+                let next = eventually(RECOVERY + PATIENCE, || self.seen.first_after(end_ns));
                 let next = next.context("no pictures after the fault's end")?;
                 recovery = Some(since(end_ns, next));
-                if fault.heals == Heals::Later {
-                    let early = LATER.saturating_sub(Duration::from_secs(1));
-                    ensure!(
-                        early <= since(end_ns, next),
-                        "tried again after {:?}, although it cannot heal by itself",
-                        since(end_ns, next)
-                    );
-                }
+            }
+            End::Mended => {
+                self.wait_for_end(starts.len(), 2)?;
+                pause(UNMENDED);
+                let tries = self.starts().len() - starts.len();
+                ensure!(
+                    tries == 1,
+                    "tried {tries} times, although it cannot heal by itself"
+                );
+                self.set_next_starts("")?;
+                let script = fs::read_to_string(self.path("camera")).context("wrapper")?;
+                self.install(&script)?;
+                let end_ns = monotonic_ns();
+                let next = eventually(RECOVERY + PATIENCE, || self.seen.first_after(end_ns));
+                let next = next.context("no pictures after it was mended")?;
+                recovery = Some(since(end_ns, next));
             }
             End::AfterStart(span) => {
                 let start = eventually(PATIENCE, || {
@@ -168,7 +183,7 @@ impl Camera {
             }
         }
         if let Some(recovery) = recovery
-            && allowed < recovery
+            && RECOVERY < recovery
         {
             missed = true;
             shared.complain(format!(
@@ -192,6 +207,10 @@ impl Camera {
             missed,
             incident,
         })
+    }
+
+    fn set_next_starts(&self, lines: &str) -> anyhow::Result<()> {
+        fs::write(self.path("next-starts"), lines).context("faults of the next starts")
     }
 
     /// Has the running program read a line of faults.

@@ -17,21 +17,12 @@ pub(super) enum End {
     Programs(usize),
     /// So long after the start of the next program.
     AfterStart(Duration),
+    /// When somebody mends it, which the soak does: every start before that fails.
+    Mended,
 }
 
-/// Whether the server may wait before it tries again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heals {
-    /// By itself.
-    Soon,
-    /// Somebody has to do something first: it must not be tried again before [`LATER`].
-    Later,
-    /// Once in the life of a server: it learns from it.
-    Once,
-}
-
-/// What is not tried again at once is tried after this time.
-pub(super) const LATER: Duration = Duration::from_secs(30);
+/// How long a fault that somebody has to mend is left alone. Meanwhile it must not be tried again.
+pub(super) const UNMENDED: Duration = Duration::from_secs(4);
 
 /// One way to fail.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +36,8 @@ pub(super) struct Fault {
     pub(super) end: End,
     /// What the incident has to say; none if there must be none.
     pub(super) cause: Option<&'static str>,
-    pub(super) heals: Heals,
+    /// Once in the life of a server: it learns from it.
+    pub(super) once: bool,
 }
 
 const SPAN: Duration = Duration::from_secs(3);
@@ -62,7 +54,7 @@ const fn running(
         next_start: "",
         end,
         cause,
-        heals: Heals::Soon,
+        once: false,
     }
 }
 
@@ -72,7 +64,6 @@ const fn starting(
     next_start: &'static str,
     end: End,
     cause: &'static str,
-    heals: Heals,
 ) -> Fault {
     Fault {
         name,
@@ -80,12 +71,11 @@ const fn starting(
         next_start,
         end,
         cause: Some(cause),
-        heals,
+        once: false,
     }
 }
 
-use End::{AfterStart, InPlace, Programs, Unnoticed};
-use Heals::{Later, Once, Soon};
+use End::{AfterStart, InPlace, Mended, Programs, Unnoticed};
 
 /// Every fault of the simulated camera.
 #[rustfmt::skip]
@@ -108,22 +98,19 @@ pub(super) const FAULTS: &[Fault] = &[
     running("flood on stderr", "stderrflood:5000", Unnoticed, None),
     running("deaf to signals", "stuck", Unnoticed, None),
     running("deaf and frozen", "stuck; freeze", Programs(1), Some("timed_out")),
-    starting("busy", "busy", Programs(2), "busy", Soon),
-    starting("no camera", "nocamera", Programs(2), "no_camera", Soon),
-    starting("no memory", "dmaheap", Programs(2), "no_memory", Soon),
-    starting("does not start", "startfailed", Programs(2), "driver", Soon),
-    starting("slow start", "slowstart:4s", AfterStart(Duration::from_secs(4)), "ended", Soon),
-    starting("deaf from the start", "stuck", Programs(1), "ended", Soon),
-    starting("unknown option", "unknown:--flush", Programs(2), "ended", Once),
-    starting("no media device", "nomedia", Programs(2), "not_supported", Later),
-    starting("no permission", "permission", Programs(2), "no_permission", Later),
-    starting("legacy stack", "legacy", Programs(2), "legacy_stack", Later),
-    starting("not a Pi", "notapi", Programs(2), "not_supported", Later),
-    starting("cannot be run", "noexec", Programs(2), "program_unusable", Later),
+    starting("busy", "busy", Programs(2), "busy"),
+    starting("no camera", "nocamera", Programs(2), "no_camera"),
+    starting("no memory", "dmaheap", Programs(2), "no_memory"),
+    starting("does not start", "startfailed", Programs(2), "driver"),
+    starting("slow start", "slowstart:4s", AfterStart(Duration::from_secs(4)), "ended"),
+    starting("deaf from the start", "stuck", Programs(1), "ended"),
+    Fault { once: true, ..starting("unknown option", "unknown:--flush", Programs(2), "ended") },
+    starting("no media device", "nomedia", Mended, "not_supported"),
+    starting("no permission", "permission", Mended, "no_permission"),
+    starting("legacy stack", "legacy", Mended, "legacy_stack"),
+    starting("not a Pi", "notapi", Mended, "not_supported"),
+    starting("cannot be run", "noexec", Mended, "program_unusable"),
 ];
-
-/// Half a minute each: one in so many of the others.
-const LATER_SHARE: usize = 10;
 
 /// The faults of one camera, in their order.
 #[derive(Debug)]
@@ -151,10 +138,10 @@ impl Deck {
         };
         let mut turn = 0;
         for fault in FAULTS {
-            let times = match fault.heals {
-                Soon => times,
-                Once => times.min(cameras),
-                Later => times.div_ceil(LATER_SHARE),
+            let times = if fault.once {
+                times.min(cameras)
+            } else {
+                times
             };
             for _ in 0..times {
                 decks[turn % cameras].cards.push(fault);
@@ -169,16 +156,9 @@ impl Deck {
 
     fn refill(&mut self) {
         self.decks += 1;
-        for fault in FAULTS {
-            let wanted = match fault.heals {
-                Soon => true,
-                Once => self.decks == 1,
-                Later => self.rng.usize(..LATER_SHARE) == 0,
-            };
-            if wanted {
-                self.cards.push(fault);
-            }
-        }
+        let first = self.decks == 1;
+        self.cards
+            .extend(FAULTS.iter().filter(|fault| first || !fault.once));
         self.rng.shuffle(&mut self.cards);
     }
 
@@ -221,11 +201,7 @@ mod tests {
             cards.filter(|card| card.name == fault.name).count()
         };
         for fault in FAULTS {
-            let expected = match fault.heals {
-                Soon => 20,
-                Once => 7,
-                Later => 2,
-            };
+            let expected = if fault.once { 7 } else { 20 };
             assert_eq!(count(fault), expected, "{}", fault.name);
         }
         let names = |seed| {

@@ -84,24 +84,13 @@ pub fn measure(
     settings: &Settings,
     crowd: &Crowd,
 ) -> anyhow::Result<Round> {
-    measure_together(subject, 1, programs, settings, crowd)
-}
-
-/// The same with several processes of the subject, the viewers spread over them; their CPU time and memory are
-/// added up.
-pub fn measure_together(
-    subject: Subject,
-    processes: usize,
-    programs: &Programs,
-    settings: &Settings,
-    crowd: &Crowd,
-) -> anyhow::Result<Round> {
-    let running = (0..processes)
-        .map(|_| Running::start(subject, programs, settings))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    look_at(&running, programs, crowd, subject == Subject::Counted).with_context(|| {
-        let said: String = running.iter().map(Running::said).collect();
-        format!("{subject:?} with {} viewers:\n{said}", crowd.viewers)
+    let running = Running::start(subject, programs, settings)?;
+    look(&running, programs, crowd, subject == Subject::Counted).with_context(|| {
+        format!(
+            "{subject:?} with {} viewers:\n{}",
+            crowd.viewers,
+            running.said()
+        )
     })
 }
 
@@ -112,20 +101,14 @@ pub fn look(
     crowd: &Crowd,
     counted: bool,
 ) -> anyhow::Result<Round> {
-    look_at(std::slice::from_ref(running), programs, crowd, counted)
-}
-
-fn look_at(
-    running: &[Running],
-    programs: &Programs,
-    crowd: &Crowd,
-    counted: bool,
-) -> anyhow::Result<Round> {
-    let urls = running.iter().flat_map(Running::stream_urls);
     let mut command = Command::new(&programs.load);
     command
         .args(["--markers", "--json"])
-        .args(urls.flat_map(|url| ["--url".to_owned(), url]))
+        .args(
+            running
+                .stream_urls()
+                .flat_map(|url| ["--url".to_owned(), url]),
+        )
         .args(["--viewers", &crowd.viewers.to_string()])
         .args(["--seconds", &crowd.seconds.to_string()])
         .args(["--stalled", &crowd.stalled.to_string()]);
@@ -145,37 +128,22 @@ fn look_at(
             .context("load ended early")?
             .context("read load")
     };
-    let count = || {
-        let each = running.iter().map(Running::allocations);
-        counted
-            .then(|| each.sum::<anyhow::Result<u64>>())
-            .transpose()
-    };
-    let cpu = || {
-        let each = running.iter().map(|running| Cpu::read(running.pid()));
-        each.collect::<anyhow::Result<Vec<_>>>()
-    };
+    let count = || counted.then(|| running.allocations()).transpose();
+    let cpu = || Cpu::read(running.pid());
 
     let result = (|| {
         expect(&next()?, "window-opens")?;
         let (before, allocations) = (cpu()?, count()?);
         expect(&next()?, "window-closes")?;
-        let pairs = cpu()?.into_iter().zip(before);
-        let cpu_ns = pairs.map(|(after, before)| after.since(before)).sum();
+        let cpu_ns = cpu()?.since(before);
         let allocations = count()?
             .zip(allocations)
             .map(|(after, before)| after - before);
-        let mut held = Memory::default();
-        for running in running {
-            let one = memory(running.pid())?;
-            held.rss_kb += one.rss_kb;
-            held.anonymous_kb += one.anonymous_kb;
-        }
         let report = serde_json::from_str(&next()?).context("report of load")?;
         Ok(Round {
             report: Report::from_json(&report),
             cpu_ns,
-            memory: held,
+            memory: memory(running.pid())?,
             allocations,
         })
     })();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bench::round::{Crowd, Round, measure, measure_together, median};
+use bench::round::{Crowd, Round, measure, median};
 use bench::subject::{Programs, Settings, Subject, beside};
 use clap::Parser;
 
@@ -143,7 +143,7 @@ fn fanout(
 }
 
 /// Several cameras with as many viewers in all as one camera has: what each camera costs by itself. Four times as many
-/// wakes for as many frames cost something whoever does it, so the floor, one process for each camera, stands beside it.
+/// wakes for as many frames cost something whoever does it, so the floor stands beside it.
 fn cameras(
     out: &mut impl Write,
     arguments: &Arguments,
@@ -165,7 +165,7 @@ fn cameras(
         let one = measure(Subject::Server, programs, settings, &crowd)?;
         let four = measure(Subject::Server, programs, &several, &crowd)?;
         let floor_one = measure(Subject::Limit, programs, settings, &crowd)?;
-        let floor_four = measure_together(Subject::Limit, CAMERAS, programs, settings, &crowd)?;
+        let floor_four = measure(Subject::Limit, programs, &several, &crowd)?;
         for (name, one, four, figures) in [
             ("server", one, four, &mut server),
             ("limit", floor_one, floor_four, &mut limit),

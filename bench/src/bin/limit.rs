@@ -1,4 +1,5 @@
-//! The floor as a program: starts the camera program, prints its address, shows the pictures to whoever asks.
+//! The floor as a program: starts the camera program, once for each camera, prints their addresses, shows the pictures
+//! to whoever asks.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -8,12 +9,15 @@ use bench::load::raise_file_limit;
 use clap::Parser;
 
 #[derive(Debug, Parser)]
-#[command(about = "The least a program can do that shows one camera to many viewers")]
+#[command(about = "The least a program can do that shows cameras to many viewers")]
 struct Arguments {
     /// The camera program
     #[arg(long)]
     program: String,
-    /// Where to listen; port 0 takes a free one
+    /// How many cameras
+    #[arg(long, default_value_t = 1)]
+    cameras: usize,
+    /// Where to listen for viewers of the first camera; port 0 takes a free one, as every further camera does
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// JPEG quality asked from the camera program
@@ -24,13 +28,14 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     raise_file_limit(4096);
-    let floor = Floor::start(
-        arguments.listen,
-        &arguments.program,
-        &camera_arguments(arguments.quality),
-    )?;
+    let mut floor = Floor::new()?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", floor.address()?)?;
+    let mut listen = arguments.listen;
+    for camera in 0..arguments.cameras {
+        let options = camera_arguments(arguments.quality, camera);
+        writeln!(out, "{}", floor.show(listen, &arguments.program, &options)?)?;
+        listen.set_port(0);
+    }
     out.flush()?;
     drop(out);
     floor.run()

@@ -1,7 +1,7 @@
-//! The floor: the least a program can do that shows one camera to many viewers over HTTP.
+//! The floor: the least a program can do that shows cameras to many viewers over HTTP.
 //!
 //! One thread, one epoll, the camera's pipe read straight into the buffer that every viewer is sent from,
-//! one `send` per viewer and frame. No checks, no login, no counters, no second camera. A viewer whose
+//! one `send` per viewer and frame. No checks, no login, no counters, a port for each camera. A viewer whose
 //! socket is full finishes its part when there is room, then takes the newest frame: latest wins.
 
 mod cutter;
@@ -24,15 +24,17 @@ const LISTENER: u64 = 0;
 const CAMERA: u64 = 1;
 const FIRST_VIEWER: u64 = 2;
 
-/// The arguments the server, too, gives to the camera program.
+/// The arguments the server, too, gives to the camera program for its camera of this number.
 #[must_use]
-pub fn camera_arguments(quality: u32) -> Vec<String> {
-    let quality = quality.to_string();
+pub fn camera_arguments(quality: u32, camera: usize) -> Vec<String> {
+    let (quality, camera) = (quality.to_string(), camera.to_string());
     [
         "-t",
         "0",
         "-n",
         "--flush",
+        "--camera",
+        &camera,
         "--codec",
         "mjpeg",
         "--inline",
@@ -55,6 +57,91 @@ pub fn camera_arguments(quality: u32) -> Vec<String> {
 #[derive(Debug)]
 pub struct Floor {
     poll: OwnedFd,
+    shows: Vec<Show>,
+}
+
+impl Floor {
+    /// Starts with no camera.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            poll: epoll::create(epoll::CreateFlags::CLOEXEC).context("epoll")?,
+            shows: Vec::new(),
+        })
+    }
+
+    /// Starts a camera program, and shows it there. Gives the address.
+    pub fn show(
+        &mut self,
+        listen: SocketAddr,
+        program: &str,
+        arguments: &[String],
+    ) -> anyhow::Result<SocketAddr> {
+        let show = Show::start(listen, program, arguments)?;
+        let address = show.listener.local_addr().context("own address")?;
+        let index = self.shows.len();
+        let (listener, camera) = (token(index, LISTENER), token(index, CAMERA));
+        epoll::add(&self.poll, &show.listener, listener, EventFlags::IN)?;
+        epoll::add(&self.poll, &show.camera, camera, EventFlags::IN)?;
+        self.shows.push(show);
+        Ok(address)
+    }
+
+    /// Serves until a camera ends.
+    pub fn run(mut self) -> anyhow::Result<()> {
+        let mut events = [NO_EVENT; 256];
+        loop {
+            let count = match epoll::wait(&self.poll, &mut events, None) {
+                Ok(count) => count,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error).context("epoll_wait"),
+            };
+            for event in &events[..count] {
+                let number = event.data.u64();
+                let index = usize::try_from(number >> SHOW_BITS)?;
+                let poll = Poll {
+                    poll: &self.poll,
+                    show: index,
+                };
+                let show = &mut self.shows[index];
+                match number & ((1 << SHOW_BITS) - 1) {
+                    LISTENER => show.accept(poll)?,
+                    CAMERA => show.read_camera(poll)?,
+                    number => show.viewer(number, event.flags, poll)?,
+                }
+            }
+        }
+    }
+}
+
+/// The bits below say what of a show woke us.
+const SHOW_BITS: u32 = 32;
+
+fn token(show: usize, number: u64) -> EventData {
+    EventData::new_u64((show as u64) << SHOW_BITS | number)
+}
+
+/// Where a show registers its sockets.
+#[derive(Clone, Copy)]
+struct Poll<'a> {
+    poll: &'a OwnedFd,
+    show: usize,
+}
+
+impl Poll<'_> {
+    fn add(self, viewer: usize, socket: &OwnedFd) -> anyhow::Result<()> {
+        let token = token(self.show, FIRST_VIEWER + viewer as u64);
+        epoll::add(self.poll, socket.as_fd(), token, EventFlags::IN).context("epoll")
+    }
+
+    fn modify(self, index: usize, viewer: &Viewer, flags: EventFlags) -> anyhow::Result<()> {
+        let token = token(self.show, FIRST_VIEWER + index as u64);
+        epoll::modify(self.poll, viewer.socket(), token, flags).context("epoll")
+    }
+}
+
+/// One camera and its viewers.
+#[derive(Debug)]
+struct Show {
     listener: TcpListener,
     camera: ChildStdout,
     child: Child,
@@ -63,9 +150,8 @@ pub struct Floor {
     viewers: Vec<Option<Viewer>>,
 }
 
-impl Floor {
-    /// Listens, starts the camera program.
-    pub fn start(listen: SocketAddr, program: &str, arguments: &[String]) -> anyhow::Result<Self> {
+impl Show {
+    fn start(listen: SocketAddr, program: &str, arguments: &[String]) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen).with_context(|| format!("listen on {listen}"))?;
         listener.set_nonblocking(true).context("listener")?;
         // std listens with a backlog of 128; a crowd that connects at once needs more.
@@ -78,16 +164,7 @@ impl Floor {
             .spawn()
             .with_context(|| format!("start {program}"))?;
         let camera = child.stdout.take().context("camera has no stdout")?;
-        let poll = epoll::create(epoll::CreateFlags::CLOEXEC).context("epoll")?;
-        epoll::add(
-            &poll,
-            &listener,
-            EventData::new_u64(LISTENER),
-            EventFlags::IN,
-        )?;
-        epoll::add(&poll, &camera, EventData::new_u64(CAMERA), EventFlags::IN)?;
         Ok(Self {
-            poll,
             listener,
             camera,
             child,
@@ -97,31 +174,7 @@ impl Floor {
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> anyhow::Result<SocketAddr> {
-        self.listener.local_addr().context("own address")
-    }
-
-    /// Serves until the camera ends.
-    pub fn run(mut self) -> anyhow::Result<()> {
-        let mut events = [NO_EVENT; 256];
-        loop {
-            let count = match epoll::wait(&self.poll, &mut events, None) {
-                Ok(count) => count,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error).context("epoll_wait"),
-            };
-            for event in &events[..count] {
-                match event.data.u64() {
-                    LISTENER => self.accept()?,
-                    CAMERA => self.read_camera()?,
-                    number => self.viewer(number, event.flags)?,
-                }
-            }
-        }
-    }
-
-    fn accept(&mut self) -> anyhow::Result<()> {
+    fn accept(&mut self, poll: Poll<'_>) -> anyhow::Result<()> {
         // One call per wake: who else waits wakes us again.
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let Ok(socket) = accept_with(&self.listener, flags) else {
@@ -133,13 +186,12 @@ impl Floor {
             self.viewers.push(None);
             self.viewers.len() - 1
         });
-        let token = EventData::new_u64(FIRST_VIEWER + index as u64);
-        epoll::add(&self.poll, socket.as_fd(), token, EventFlags::IN).context("epoll")?;
+        poll.add(index, &socket)?;
         self.viewers[index] = Some(Viewer::new(socket));
         Ok(())
     }
 
-    fn read_camera(&mut self) -> anyhow::Result<()> {
+    fn read_camera(&mut self, poll: Poll<'_>) -> anyhow::Result<()> {
         let target = self.frames.filling();
         if self.cutter.read(&self.camera, target)? == 0 {
             bail!("camera program ended: {:?}", self.child.wait());
@@ -147,26 +199,26 @@ impl Floor {
         while let Some(length) = self.cutter.cut(self.frames.filling()) {
             let surplus = self.cutter.take_surplus();
             self.frames.publish(length, surplus);
-            self.send_newest()?;
+            self.send_newest(poll)?;
         }
         Ok(())
     }
 
-    fn send_newest(&mut self) -> anyhow::Result<()> {
-        for index in 0..self.viewers.len() {
-            let Some(viewer) = &mut self.viewers[index] else {
+    fn send_newest(&mut self, poll: Poll<'_>) -> anyhow::Result<()> {
+        for (index, place) in self.viewers.iter_mut().enumerate() {
+            let Some(viewer) = place else {
                 continue;
             };
             match viewer.newest(&mut self.frames) {
                 Was::Sent => {}
-                Was::Full => self.watch(index, EventFlags::IN | EventFlags::OUT)?,
-                Was::Gone => self.viewers[index] = None,
+                Was::Full => poll.modify(index, viewer, EventFlags::IN | EventFlags::OUT)?,
+                Was::Gone => *place = None,
             }
         }
         Ok(())
     }
 
-    fn viewer(&mut self, number: u64, flags: EventFlags) -> anyhow::Result<()> {
+    fn viewer(&mut self, number: u64, flags: EventFlags, poll: Poll<'_>) -> anyhow::Result<()> {
         let index = usize::try_from(number - FIRST_VIEWER)?;
         let Some(Some(viewer)) = self.viewers.get_mut(index) else {
             return Ok(());
@@ -179,20 +231,12 @@ impl Floor {
         }
         if flags.contains(EventFlags::OUT) {
             match viewer.go_on(&mut self.frames) {
-                Was::Sent => self.watch(index, EventFlags::IN)?,
+                Was::Sent => poll.modify(index, viewer, EventFlags::IN)?,
                 Was::Full => {}
                 Was::Gone => self.viewers[index] = None,
             }
         }
         Ok(())
-    }
-
-    fn watch(&self, index: usize, flags: EventFlags) -> anyhow::Result<()> {
-        let Some(viewer) = &self.viewers[index] else {
-            return Ok(());
-        };
-        let token = EventData::new_u64(FIRST_VIEWER + index as u64);
-        epoll::modify(&self.poll, viewer.socket(), token, flags).context("epoll")
     }
 }
 

@@ -206,13 +206,11 @@ impl Parts {
             // The delimiter ends inside `bytes`, or an earlier call would have found it.
             *bytes = &bytes[bytes.len() - behind..];
             self.carried.clear();
-            // The rest of the delimiter's line is read as an empty or odd header and does no harm.
-            self.state = State::Head;
-            self.length = None;
+            // The rest of its line may come later.
             self.lines = Lines::default();
-            if let Some(rest) = bytes.strip_prefix(b"\r\n") {
-                *bytes = rest;
-            }
+            let _ = self.lines.take(&mut &self.delimiter[..]);
+            self.state = State::Delimiter;
+            self.length = None;
             return;
         }
         let keep = self.carried.len().min(self.delimiter.len() - 1);

@@ -73,6 +73,8 @@ pub struct Running {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Of the floor, where it listens for each camera.
+    addresses: Vec<SocketAddr>,
     /// Just before it was started.
     pub spawned: Instant,
     cameras: usize,
@@ -88,7 +90,8 @@ impl Running {
         settings: &Settings,
     ) -> anyhow::Result<Self> {
         let mut running = Self::spawn(subject, programs, settings)?;
-        running.address = running.wait_for_address(subject)?;
+        running.addresses = running.wait_for_addresses(subject)?;
+        running.address = running.addresses[0];
         Ok(running)
     }
 
@@ -103,6 +106,7 @@ impl Running {
             Subject::Limit => {
                 let mut command = Command::new(&programs.limit);
                 command.arg("--program").arg(&programs.camera);
+                command.args(["--cameras", &settings.cameras.max(1).to_string()]);
                 command
             }
             Subject::Server => serve(&programs.server, programs, settings, folder.path())?,
@@ -127,6 +131,7 @@ impl Running {
         Ok(Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], settings.port)),
+            addresses: Vec::new(),
             spawned,
             cameras: settings.cameras,
             scheme: if settings.is_secure { "https" } else { "http" },
@@ -150,6 +155,8 @@ impl Running {
     pub fn stream_urls(&self) -> impl Iterator<Item = String> {
         let url = |index| match self.cameras {
             0 | 1 => self.stream_url(),
+            // The floor has a port for each.
+            _ if self.addresses.len() > 1 => format!("http://{}/stream", self.addresses[index]),
             _ => format!(
                 "{}://{}/api/v1/cameras/{}/stream",
                 self.scheme,
@@ -191,12 +198,18 @@ impl Running {
         fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
     }
 
-    fn wait_for_address(&mut self, subject: Subject) -> anyhow::Result<SocketAddr> {
+    /// One; of the floor, as many as there are cameras.
+    fn wait_for_addresses(&mut self, subject: Subject) -> anyhow::Result<Vec<SocketAddr>> {
+        let wanted = match subject {
+            Subject::Limit => self.cameras.max(1),
+            Subject::Server | Subject::Counted => 1,
+        };
         let started = Instant::now();
         loop {
             let said = self.said();
-            if let Some(address) = find_address(&said, subject) {
-                return Ok(address);
+            let addresses: Vec<_> = find_addresses(&said, subject).take(wanted).collect();
+            if addresses.len() == wanted {
+                return Ok(addresses);
             }
             if let Some(status) = self.child.try_wait().context("wait for the program")? {
                 bail!("{subject:?} ended with {status}:\n{said}");
@@ -283,11 +296,11 @@ pub fn camera_id(index: usize) -> String {
     }
 }
 
-/// The first loopback address with a port; from a server only in the line that says it listens.
-fn find_address(said: &str, subject: Subject) -> Option<SocketAddr> {
+/// Loopback addresses with a port, one of a line; from a server only of the lines that say it listens.
+fn find_addresses(said: &str, subject: Subject) -> impl Iterator<Item = SocketAddr> {
     said.split_inclusive('\n')
-        .filter(|line| subject == Subject::Limit || line.contains("listening"))
-        .find_map(|line| {
+        .filter(move |line| subject == Subject::Limit || line.contains("listening"))
+        .filter_map(|line| {
             let (_, rest) = line.split_once("127.0.0.1:")?;
             let end = rest.find(|c: char| !c.is_ascii_digit())?;
             let port = rest[..end].parse().ok().filter(|port| *port != 0)?;
@@ -321,7 +334,9 @@ mod tests {
         ];
         for (said, subject, port) in cases {
             assert_eq!(
-                find_address(&said, subject).map(|found| found.port()),
+                find_addresses(&said, subject)
+                    .next()
+                    .map(|found| found.port()),
                 port,
                 "{said}"
             );

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bench::round::{Crowd, Round, measure, median};
 use bench::subject::{Programs, Settings, Subject, beside};
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures the server's fan-out against the floor")]
@@ -33,12 +33,27 @@ struct Arguments {
     /// One short round
     #[arg(long)]
     quick: bool,
-    /// Measure nothing but allocations
-    #[arg(long, requires = "counted")]
-    only_allocations: bool,
+    /// Measure nothing but this
+    #[arg(long)]
+    only: Option<Part>,
     /// Lines of TOML for the server's configuration, ahead of the generated tables
     #[arg(long, default_value = "")]
     config: String,
+}
+
+/// One table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Crowds of several sizes.
+    Fanout,
+    /// Several cameras.
+    Cameras,
+    /// Under TLS.
+    Tls,
+    /// Slow and stalled viewers.
+    Laggards,
+    /// With the counting allocator.
+    Allocations,
 }
 
 /// Server and floor in the same minute.
@@ -70,14 +85,20 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let mut out = io::stdout().lock();
     let mut complaints = Vec::new();
-    if !arguments.only_allocations {
-        fanout(&mut out, &arguments, &programs, &settings, &mut complaints)?;
-        cameras(&mut out, &arguments, &programs, &settings, &mut complaints)?;
-        encrypted(&mut out, &arguments, &programs, &settings, &mut complaints)?;
-        laggards(&mut out, &arguments, &programs, &settings, &mut complaints)?;
-    }
-    if programs.counted.is_some() {
-        allocations(&mut out, &arguments, &programs, &settings, &mut complaints)?;
+    let parts = match arguments.only {
+        Some(part) => vec![part],
+        None => Part::value_variants().to_vec(),
+    };
+    for part in parts {
+        let table = match part {
+            Part::Fanout => fanout,
+            Part::Cameras => cameras,
+            Part::Tls => encrypted,
+            Part::Laggards => laggards,
+            Part::Allocations if programs.counted.is_none() => continue,
+            Part::Allocations => allocations,
+        };
+        table(&mut out, &arguments, &programs, &settings, &mut complaints)?;
     }
     for complaint in &complaints {
         writeln!(out, "\nFAULT: {complaint}")?;

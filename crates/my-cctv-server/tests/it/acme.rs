@@ -43,8 +43,10 @@ fn there_is_a_certificate_by_either_challenge() {
         let setup = Setup::camera_sim().with_login();
         let mut pebble = Pebble::stopped(&setup, 90 * 24 * 60 * 60);
         pebble.run_rejecting(5);
-        let mut server = pebble.wanted_by(setup, NAME, challenge).start();
+        let names = format!("{NAME} gate.example.org");
+        let mut server = pebble.wanted_by(setup, &names, challenge).start();
         server.log.message(TAKEN);
+        pebble.curl("gate.example.org", &[], "/health");
         let head = pebble.curl(NAME, &["-I"], "/health");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains("Strict-Transport-Security"), "{head}");

@@ -144,6 +144,10 @@ fn advice(kind: &str, domain: Option<&str>, acme: &Acme) -> String {
         "connection" => format!(
             "{port}: look at the router's port forwarding, at firewalls, `server.allow` and `server.deny`"
         ),
+        "unauthorized" if domain.is_none() => {
+            "the account may be closed: with the folder `tls/acme` in `server.data_dir` removed, a new one is made"
+                .to_owned()
+        }
         "unauthorized" | "incorrectResponse" | "tls" => {
             format!(
                 "nothing answers there, or something else does: {port}, and its A and AAAA records to this place"
@@ -230,6 +234,17 @@ mod tests {
         check("rejectedIdentifier", tls, &["server.tls.acme.domains"]);
         check("invalidContact", tls, &["server.tls.acme.email"]);
         check("notKnownToAnybody", tls, &[]);
+    }
+
+    #[test]
+    fn an_account_that_is_closed_is_not_a_port_that_is() {
+        let problem = format!(r#"{{"type":"{URN}unauthorized","detail":"deactivated"}}"#);
+        let problem = serde_json::from_str(&problem).unwrap();
+        let said = Trouble::refused(None, &problem, &acme(Challenge::TlsAlpn01)).to_string();
+        assert!(
+            said.contains("tls/acme") && !said.contains("port"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -128,17 +128,20 @@ impl Pebble {
         });
     }
 
-    /// The server with a certificate from here for `name`, by this challenge.
-    pub(crate) fn wanted_by(&self, setup: Setup, name: &str, challenge: &str) -> Setup {
-        self.wanted_with(setup, name, &[("challenge", challenge)])
+    /// The server with a certificate from here for these names (`a b`), by this challenge.
+    pub(crate) fn wanted_by(&self, setup: Setup, names: &str, challenge: &str) -> Setup {
+        self.wanted_with(setup, names, &[("challenge", challenge)])
     }
 
     /// The same with these keys of `[server.tls.acme]`.
-    pub(crate) fn wanted_with(&self, setup: Setup, name: &str, keys: &[(&str, &str)]) -> Setup {
+    pub(crate) fn wanted_with(&self, setup: Setup, names: &str, keys: &[(&str, &str)]) -> Setup {
         let directory = format!("https://{}/dir", self.place.at(DIRECTORY));
         let root = self.root();
         let mut acme = Table::from_iter([
-            ("domains".to_owned(), Toml::Array(vec![name.into()])),
+            (
+                "domains".to_owned(),
+                Toml::Array(names.split(' ').map(Toml::from).collect()),
+            ),
             ("directory".to_owned(), directory.into()),
             ("root_certificate".to_owned(), root.to_str().unwrap().into()),
         ]);

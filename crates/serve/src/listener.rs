@@ -139,11 +139,12 @@ impl Listening {
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
         let farewell = Arc::new(Farewell::default());
-        if let (Some(from), Ok(to)) = (redirecting, listener.local_addr()) {
+        if let (Some(from), Some(tls), Ok(to)) = (redirecting, &tls, listener.local_addr()) {
             let redirecting = Redirecting {
                 gate: gate.clone(),
                 listener: from,
                 https_port: to.port(),
+                tls: tls.clone(),
                 config: config.clone(),
                 places: places.clone(),
             };

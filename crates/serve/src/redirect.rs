@@ -1,14 +1,16 @@
-//! Sends visitors who speak plain HTTP to where it is encrypted.
+//! Sends visitors who speak plain HTTP to where it is encrypted. Only an authority that looks for its challenge is
+//! answered here.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, Uri, header, uri::Authority},
+    http::{HeaderValue, Method, StatusCode, Uri, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
 use hyper::{Request, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tls::Tls;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -29,6 +31,7 @@ const NO_HOST: &str = "This port speaks HTTPS: write https:// in front of the ad
 pub(crate) struct Redirecting {
     pub(crate) listener: TcpListener,
     pub(crate) https_port: u16,
+    pub(crate) tls: Arc<Tls>,
     pub(crate) config: Arc<Config>,
     pub(crate) gate: Arc<Gate>,
     /// The same that the other connections take.
@@ -61,12 +64,12 @@ impl Redirecting {
             };
             let (https_port, stop) = (self.https_port, stop.clone());
             let head_timeout = self.config.head_timeout;
-            let gate = self.gate.clone();
+            let (gate, tls) = (self.gate.clone(), self.tls.clone());
             connections.spawn(async move {
                 let answered = async {
                     let announced = gate.announced(&mut entry, &mut socket, head_timeout);
                     if announced.await.is_some() {
-                        answer(socket, https_port, head_timeout).await;
+                        answer(socket, &tls, https_port, head_timeout).await;
                     }
                 };
                 tokio::select! {
@@ -79,11 +82,14 @@ impl Redirecting {
     }
 }
 
-/// Answers one request with the same address over HTTPS, and closes.
-pub(crate) async fn answer(socket: TcpStream, https_port: u16, head_timeout: Duration) {
+/// Answers one request with the same address over HTTPS, or an authority with what it looks for, and closes.
+pub(crate) async fn answer(socket: TcpStream, tls: &Tls, https_port: u16, head_timeout: Duration) {
     let wire = Wire::new(socket, LIMIT, Arc::new(Fate::default()));
     let service = service_fn(move |request| {
-        let response = elsewhere(&request, https_port);
+        let response = match challenged(&request, tls) {
+            Some(text) => plain(StatusCode::OK, Body::from(text)),
+            None => elsewhere(&request, https_port),
+        };
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -98,6 +104,12 @@ pub(crate) async fn answer(socket: TcpStream, https_port: u16, head_timeout: Dur
     }
 }
 
+/// What an authority is to find here. RFC 8555 clause 8.3.
+fn challenged<B>(request: &Request<B>, tls: &Tls) -> Option<String> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    is_read.then(|| tls.answer(request.uri().path())).flatten()
+}
+
 fn elsewhere<B>(request: &Request<B>, https_port: u16) -> Response {
     let host = request
         .headers()
@@ -105,17 +117,22 @@ fn elsewhere<B>(request: &Request<B>, https_port: u16) -> Response {
         .and_then(|host| host.to_str().ok());
     let location = location(host, request.uri(), https_port)
         .and_then(|location| HeaderValue::try_from(location).ok());
-    let mut response = match location {
+    match location {
         Some(location) => {
             let text = format!(
                 "Here it is encrypted: {}\n",
                 location.to_str().unwrap_or_default()
             );
-            let status = StatusCode::PERMANENT_REDIRECT;
-            (status, [(header::LOCATION, location)], Body::from(text)).into_response()
+            let mut response = plain(StatusCode::PERMANENT_REDIRECT, Body::from(text));
+            response.headers_mut().insert(header::LOCATION, location);
+            response
         }
-        None => (StatusCode::BAD_REQUEST, NO_HOST).into_response(),
-    };
+        None => plain(StatusCode::BAD_REQUEST, Body::from(NO_HOST)),
+    }
+}
+
+fn plain(status: StatusCode, text: Body) -> Response {
+    let mut response = (status, text).into_response();
     let fields = response.headers_mut();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     fields.insert(header::CONTENT_TYPE, plain);

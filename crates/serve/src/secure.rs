@@ -33,7 +33,7 @@ pub(crate) async fn greet(
         if first[0] == HANDSHAKE {
             let config = (tls.server_config(), config.viewer_timeout);
             return match Wire::secure(socket, config.0, config.1, fate.clone()).await {
-                Ok(wire) => Some(wire),
+                Ok(wire) => wire,
                 Err(error) => {
                     debug!(%error, "no handshake");
                     None
@@ -41,7 +41,8 @@ pub(crate) async fn greet(
             };
         }
         let https_port = socket.local_addr().ok()?.port();
-        redirect::answer(socket, https_port, config.head_timeout.min(PLAIN_TIMEOUT)).await;
+        let patience = config.head_timeout.min(PLAIN_TIMEOUT);
+        redirect::answer(socket, tls, https_port, patience).await;
         None
     };
     let mut greeting = pin!(timeout(config.head_timeout, greeting));

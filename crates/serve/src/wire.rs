@@ -11,8 +11,9 @@ use std::{
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use socket2::SockRef;
+use tls::Tls;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
 };
 use tokio_io_timeout::TimeoutStream;
@@ -103,17 +104,21 @@ impl Wire {
         Self::on(Socket::Plain(timed(socket, write_timeout)), fate)
     }
 
-    /// Shakes hands. That takes as long as the client wants it to.
+    /// Shakes hands. That takes as long as the client wants it to. None if the client came for the handshake alone.
     pub(crate) async fn secure(
         socket: TcpStream,
         config: Arc<ServerConfig>,
         write_timeout: Duration,
         fate: Arc<Fate>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Option<Self>> {
         let socket = timed(socket, write_timeout);
         let mut stream = TlsAcceptor::from(config).accept(socket).await?;
+        if Tls::is_answered(stream.get_ref().1.alpn_protocol()) {
+            stream.shutdown().await?;
+            return Ok(None);
+        }
         stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED_BYTES));
-        Ok(Self::on(Socket::Tls(Box::new(stream)), fate))
+        Ok(Some(Self::on(Socket::Tls(Box::new(stream)), fate)))
     }
 
     fn on(socket: Socket, fate: Arc<Fate>) -> Self {

@@ -1,9 +1,7 @@
 //! A certificate with its key: read, checked, and what is to be known of it.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, Read as _},
+    fmt, fs,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::Arc,
@@ -20,7 +18,7 @@ use rustls::{
 use tracing::warn;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
-use crate::Error;
+use crate::{Error, files};
 
 /// Far more than the longest chain takes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -34,7 +32,8 @@ pub struct Facts {
     pub valid_until: String,
     /// Nobody but itself vouches for it.
     pub is_self_signed: bool,
-    not_after_s: i64,
+    pub(crate) not_before_s: i64,
+    pub(crate) not_after_s: i64,
 }
 
 impl Facts {
@@ -52,8 +51,15 @@ impl Facts {
             fingerprint,
             valid_until: not_after.to_datetime().date().to_string(),
             is_self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+            not_before_s: parsed.validity().not_before.timestamp(),
             not_after_s: not_after.timestamp(),
         })
+    }
+
+    /// From the beginning of its validity to the end.
+    pub(crate) fn lifetime(&self) -> Duration {
+        let lifetime_s = self.not_after_s.saturating_sub(self.not_before_s);
+        Duration::from_secs(u64::try_from(lifetime_s).unwrap_or(0))
     }
 
     /// Whether it is past its end in so much time from now.
@@ -130,7 +136,7 @@ pub(crate) fn identity(
     }
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let text = read_all(path)?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
@@ -178,21 +184,7 @@ fn has(text: &[u8], words: &[u8]) -> bool {
 }
 
 fn read_all(path: &Path) -> Result<Vec<u8>, Error> {
-    let read = || {
-        // A pipe would be waited for.
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        let mut text = Vec::new();
-        let taken = File::open(path)?
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut text)?;
-        if taken as u64 > MAX_BYTES {
-            return Err(io::Error::other("it is too large"));
-        }
-        Ok(text)
-    };
-    read().map_err(|error| Error::Read {
+    files::read(path, MAX_BYTES).map_err(|error| Error::Read {
         path: path.to_owned(),
         error,
     })

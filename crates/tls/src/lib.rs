@@ -1,18 +1,22 @@
-//! The server's certificate, from files or made by itself, and how connections are encrypted with it.
+//! The server's certificate, from files, from an authority or made by itself, and how connections are encrypted with it.
 //!
 //! Three nouns: an [`Origin`] says where the certificate comes from, an identity is one that was read and checked, and
-//! [`Tls`] holds the one in use and takes over the next. Knows no socket: it hands out what a TLS library needs.
+//! [`Tls`] holds the one in use and takes over the next. Listens to nobody: it hands out what a TLS library needs, and
+//! what an authority is to be answered. It asks one itself, if the operator named one.
 
 #![warn(missing_docs)]
 
+mod acme;
 mod ciphers;
 mod error;
+mod files;
 mod identity;
 mod live;
 mod own;
 
 use std::path::PathBuf;
 
+pub use acme::{Acme, Challenge, Directory, DomainName, Email};
 pub use error::Error;
 pub use identity::Facts;
 pub use live::Tls;
@@ -31,5 +35,12 @@ pub enum Origin {
     Own {
         /// Made when it is needed.
         folder: PathBuf,
+    },
+    /// One that an authority gives by ACME, kept in the folder `acme` of this one. Until there is one, the server's own.
+    Authority {
+        /// Made when it is needed.
+        folder: PathBuf,
+        /// Which one is wanted.
+        acme: Acme,
     },
 }

@@ -23,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Error, Facts, Origin, ciphers,
+    Error, Facts, Origin,
+    acme::{self, Answers},
+    ciphers,
     identity::{self, Identity},
     own,
 };
@@ -43,6 +45,9 @@ pub struct Tls {
     provider: Arc<CryptoProvider>,
     current: Arc<Current>,
     config: Arc<ServerConfig>,
+    answers: Arc<Answers>,
+    /// For as long as an authority may connect to look for an answer.
+    challenged: Arc<ServerConfig>,
     /// Of the files, just before they were read.
     stamp: Stamp,
 }
@@ -70,6 +75,23 @@ impl ResolvesServerCert for Current {
     }
 }
 
+/// Tells authorities that look for an answer from everybody else.
+#[derive(Debug)]
+struct Doorway {
+    current: Arc<Current>,
+    answers: Arc<Answers>,
+}
+
+impl ResolvesServerCert for Doorway {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if acme::is_asked_by(&hello) {
+            self.answers.certificate(&hello)
+        } else {
+            self.current.resolve(hello)
+        }
+    }
+}
+
 /// When each file was written, its length and its number: of another file by the same name, too.
 type Stamp = [Option<(i64, i64, u64, u64)>; 2];
 
@@ -80,7 +102,7 @@ fn stamp(origin: &Origin) -> Stamp {
     };
     match origin {
         Origin::Files { certificate, key } => [of(certificate), of(key)],
-        Origin::Own { .. } => [None, None],
+        Origin::Own { .. } | Origin::Authority { .. } => [None, None],
     }
 }
 
@@ -88,6 +110,10 @@ fn load(origin: &Origin, provider: &CryptoProvider) -> Result<Identity, Error> {
     match origin {
         Origin::Files { certificate, key } => identity::read(certificate, key, provider),
         Origin::Own { folder } => own::ensure(folder, provider, SystemTime::now()),
+        Origin::Authority { folder, .. } => match acme::kept(folder, provider)? {
+            Some(identity) => Ok(identity),
+            None => own::ensure(folder, provider, SystemTime::now()),
+        },
     }
 }
 
@@ -101,6 +127,11 @@ impl Origin {
         match self {
             Self::Files { .. } => load(self, &ciphers::provider(true)).map(|it| Some(it.facts)),
             Self::Own { .. } => Ok(None),
+            Self::Authority { folder, acme } => {
+                acme.check()?;
+                let kept = acme::kept(folder, &ciphers::provider(true))?;
+                Ok(kept.map(|identity| identity.facts))
+            }
         }
     }
 }
@@ -113,6 +144,9 @@ impl Tls {
     pub fn open(origin: Origin) -> Result<Arc<Self>, Error> {
         let has_aes = ciphers::has_aes();
         let provider = Arc::new(ciphers::provider(has_aes));
+        if let Origin::Authority { acme, .. } = &origin {
+            acme.check()?;
+        }
         let stamp = stamp(&origin);
         let identity = load(&origin, &provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(identity))));
@@ -127,27 +161,54 @@ impl Tls {
         config.ticketer = Ticketer::new().map_err(setup)?;
         // curl names the older one when it is told to speak it.
         config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+        let answers = Arc::<Answers>::default();
+        let mut challenged = config.clone();
+        challenged.cert_resolver = Arc::new(Doorway {
+            current: current.clone(),
+            answers: answers.clone(),
+        });
+        challenged.alpn_protocols.push(acme::PROTOCOL.to_vec());
         let tls = Self {
             origin,
             provider,
             current,
             config: Arc::new(config),
+            answers,
+            challenged: Arc::new(challenged),
             stamp,
         };
         tls.tell();
         Ok(Arc::new(tls))
     }
 
-    /// For the TLS library.
+    /// For the TLS library, and for the next connection only.
     #[must_use]
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        self.config.clone()
+        if self.answers.has_certificates() {
+            self.challenged.clone()
+        } else {
+            self.config.clone()
+        }
+    }
+
+    /// Whether a connection with this protocol was an authority's look for an answer: there is nothing more to say.
+    #[must_use]
+    pub fn is_answered(protocol: Option<&[u8]>) -> bool {
+        protocol == Some(acme::PROTOCOL)
+    }
+
+    /// What an authority that asks for this path over plain HTTP is to be answered.
+    #[must_use]
+    pub fn answer(&self, path: &str) -> Option<String> {
+        let token = path.strip_prefix("/.well-known/acme-challenge/")?;
+        self.answers.text(token)
     }
 
     /// Somebody else vouches for the certificate: browsers need no exception for it, and may be told to insist on it.
     #[must_use]
     pub fn is_vouched_for(&self) -> bool {
-        matches!(self.origin, Origin::Files { .. }) && !self.current.get().facts.is_self_signed
+        let is_own = matches!(self.origin, Origin::Own { .. });
+        !is_own && !self.current.get().facts.is_self_signed
     }
 
     fn tell(&self) {
@@ -161,7 +222,7 @@ impl Tls {
         self.warn_of_end();
     }
 
-    fn warn_of_end(&self) {
+    pub(crate) fn warn_of_end(&self) {
         let facts = &self.current.get().facts;
         let now = SystemTime::now();
         let valid_until = &facts.valid_until;
@@ -170,13 +231,32 @@ impl Tls {
                 valid_until,
                 "the certificate has expired (or the clock is wrong): browsers refuse it"
             );
-        } else if facts.ends_within(SOON, now) {
+        } else if facts.ends_within(self.soon(facts), now) {
             warn!(valid_until, "the certificate comes to its end");
         }
     }
 
-    /// Takes over changed files, and renews the server's own certificate, until `stop`.
+    /// When one is told that the end is near. Some authorities give certificates for a few days; those are late only
+    /// when they should have been renewed.
+    fn soon(&self, facts: &Facts) -> Duration {
+        match self.origin {
+            Origin::Authority { .. } => SOON.min(facts.lifetime() / 4),
+            Origin::Files { .. } | Origin::Own { .. } => SOON,
+        }
+    }
+
+    /// Takes over changed files, renews the server's own certificate, gets one from an authority, until `stop`.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        match &self.origin {
+            Origin::Files { .. } | Origin::Own { .. } => self.look(stop).await,
+            Origin::Authority { folder, acme } => {
+                let (folder, acme) = (folder.clone(), acme.clone());
+                acme::run(self, &folder, acme, stop).await;
+            }
+        }
+    }
+
+    async fn look(self: Arc<Self>, stop: CancellationToken) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut taken, mut last) = (self.stamp, self.stamp);
@@ -203,7 +283,7 @@ impl Tls {
                     }
                     has_changed
                 }
-                Origin::Own { .. } => {
+                Origin::Own { .. } | Origin::Authority { .. } => {
                     may_renew && own::is_due(&self.current.get(), SystemTime::now())
                 }
             };
@@ -214,14 +294,29 @@ impl Tls {
         }
     }
 
-    async fn reload(self: Arc<Self>) {
+    pub(crate) fn current(&self) -> Arc<Identity> {
+        self.current.get()
+    }
+
+    pub(crate) fn provider(&self) -> Arc<CryptoProvider> {
+        self.provider.clone()
+    }
+
+    pub(crate) fn answers(&self) -> Arc<Answers> {
+        self.answers.clone()
+    }
+
+    /// From now on, new connections get this one.
+    pub(crate) fn take(&self, identity: Identity) {
+        self.current.set(identity);
+        info!("a new certificate is in use; connections that are open go on");
+        self.tell();
+    }
+
+    pub(crate) async fn reload(self: Arc<Self>) {
         let tls = self.clone();
         match spawn_blocking(move || load(&tls.origin, &tls.provider)).await {
-            Ok(Ok(identity)) => {
-                self.current.set(identity);
-                info!("a new certificate is in use; connections that are open go on");
-                self.tell();
-            }
+            Ok(Ok(identity)) => self.take(identity),
             Ok(Err(error)) => {
                 error!(%error, "the new certificate cannot be used: the one before stays in use");
             }

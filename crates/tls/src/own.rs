@@ -2,10 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, File, Permissions},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind},
     net::{Ipv4Addr, Ipv6Addr},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -18,7 +16,7 @@ use rustls::{crypto::CryptoProvider, pki_types::PrivateKeyDer};
 use tracing::{info, warn};
 
 use crate::{
-    Error,
+    Error, files,
     identity::{self, Identity},
 };
 
@@ -151,23 +149,9 @@ fn names(host: &str) -> Vec<String> {
 
 /// Each file whole or not at all. After a power cut between the two they do not match, which makes new ones.
 fn keep(folder: &Path, key: &str, certificate: &str) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    write(folder, KEY, key, 0o600)?;
-    write(folder, CERTIFICATE, certificate, 0o644)?;
-    File::open(folder)?.sync_all()
-}
-
-fn write(folder: &Path, name: &str, text: &str, mode: u32) -> io::Result<()> {
-    // Made with a random name, for its owner alone.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    fs::set_permissions(file.path(), Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name))?;
-    Ok(())
+    files::make_folder(folder)?;
+    files::write(folder, KEY, key, 0o600)?;
+    files::write(folder, CERTIFICATE, certificate, 0o644)
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
+    encryption::{self, check_tls},
     gate::check_gate,
-    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer, RawTls},
+    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer},
 };
 
 /// Everything the server is told.
@@ -72,6 +73,8 @@ impl Config {
             .map_err(|(key, problem)| at(key, problem))?;
         let tls = check_tls(&raw.server)
             .map_err(|(key, problem)| at(&format!("server.tls.{key}"), problem))?;
+        let names = encryption::host_names(tls.as_ref());
+        serve.gate.hosts.extend(names);
         let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
             .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
@@ -134,6 +137,10 @@ impl Config {
                     "TLS with a certificate of its own, kept in {}",
                     folder.display()
                 ),
+                Some(TlsConfig {
+                    origin: tls::Origin::Authority { acme, .. },
+                    ..
+                }) => encryption::explain(acme),
             },
         );
         if let Some(port) = self.tls.as_ref().and_then(|tls| tls.redirect_from) {
@@ -329,51 +336,6 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
         )?),
         gate: GateConfig::default(),
     })
-}
-
-fn check_tls(server: &RawServer) -> Result<Option<TlsConfig>, Problem> {
-    let RawTls {
-        enabled,
-        certificate,
-        key,
-        redirect_from,
-    } = &server.tls;
-    if *enabled != Some(true) {
-        // Whoever wrote more than this meant to be safe.
-        let meant = certificate.is_some() || key.is_some() || redirect_from.is_some();
-        if meant && enabled.is_none() {
-            let problem = "the other keys of [server.tls] do nothing without it; set it to true, or to false if that is what you want";
-            return Err(("enabled", problem.to_owned()));
-        }
-        return Ok(None);
-    }
-    let missing = |other: &str| {
-        format!(
-            "is wanted beside `{other}`; with neither, the server makes a certificate of its own"
-        )
-    };
-    let origin = match (certificate, key) {
-        (Some(certificate), Some(key)) => tls::Origin::Files {
-            certificate: certificate.clone(),
-            key: key.clone(),
-        },
-        (None, None) => tls::Origin::Own {
-            folder: server.data_dir.join("tls"),
-        },
-        (None, Some(_)) => return Err(("certificate", missing("key"))),
-        (Some(_), None) => return Err(("key", missing("certificate"))),
-    };
-    if server.port != 0 && *redirect_from == Some(server.port) {
-        let problem = format!(
-            "{} is the encrypted port already (`server.port`)",
-            server.port
-        );
-        return Err(("redirect_from", problem));
-    }
-    Ok(Some(TlsConfig {
-        origin,
-        redirect_from: *redirect_from,
-    }))
 }
 
 /// `/` or `/webcam`: with a slash in front and none behind.

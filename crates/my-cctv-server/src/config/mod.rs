@@ -4,6 +4,7 @@
 mod changes;
 mod checked;
 pub(crate) mod edit;
+mod encryption;
 mod gate;
 mod keys;
 mod layers;

@@ -96,6 +96,38 @@ pub(crate) struct RawTls {
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
     pub(crate) redirect_from: Option<u16>,
+    pub(crate) acme: RawAcme,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawAcme {
+    pub(crate) domains: Vec<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) directory: String,
+    pub(crate) challenge: RawChallenge,
+    pub(crate) root_certificate: Option<PathBuf>,
+}
+
+impl Default for RawAcme {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            email: None,
+            directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            challenge: RawChallenge::TlsAlpn01,
+            root_certificate: None,
+        }
+    }
+}
+
+/// The challenges by their names in ACME.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) enum RawChallenge {
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    #[serde(rename = "http-01")]
+    Http01,
 }
 
 #[derive(Clone, Debug, Deserialize)]

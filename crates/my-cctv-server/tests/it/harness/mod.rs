@@ -1,10 +1,12 @@
 //! What every test needs: a server, a client, and patience.
 
+mod authority;
 mod http;
 mod log;
 mod media;
 mod net;
 mod parts;
+mod pebble;
 mod program;
 mod server;
 mod socket;
@@ -20,10 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use authority::Scripted;
 pub(crate) use http::{Client, Reply};
 pub(crate) use media::{decode, draw, frames};
 pub(crate) use net::{Line, Networks, Proxy};
 pub(crate) use parts::{Part, Parts};
+pub(crate) use pebble::Pebble;
 pub(crate) use program::{Program, free_port, vlc_command};
 pub(crate) use server::{Server, Setup};
 pub(crate) use socket::Socket;

@@ -98,6 +98,18 @@ pub(crate) struct Pair {
 impl Pair {
     /// For `localhost`, valid for so many days; signed by `authority` or by itself.
     pub(crate) fn make(dir: &Path, name: &str, days: u32, authority: Option<&Self>) -> Self {
+        let names = "DNS:localhost,IP:127.0.0.1";
+        Self::make_for(names, dir, name, days, authority)
+    }
+
+    /// The same for these names, as OpenSSL writes them.
+    pub(crate) fn make_for(
+        names: &str,
+        dir: &Path,
+        name: &str,
+        days: u32,
+        authority: Option<&Self>,
+    ) -> Self {
         let (certificate, key) = (
             dir.join(format!("{name}.crt")),
             dir.join(format!("{name}.key")),
@@ -106,7 +118,8 @@ impl Pair {
         command
             .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj"])
             .arg(format!("/CN={name}"))
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+            .arg("-addext")
+            .arg(format!("subjectAltName={names}"))
             .arg("-days")
             .arg(days.to_string())
             .arg("-keyout")

@@ -130,6 +130,7 @@ impl Listening {
                 Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
             )),
             openings: gate.streams(),
+            requests: gate.requests(),
             config: Arc::new(config),
             started: Instant::now(),
             started_at: SystemTime::now(),

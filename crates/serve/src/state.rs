@@ -18,7 +18,7 @@ use crate::{
     Admin, Config,
     access::{Doors, Visa},
     events::Events,
-    gate::{LoginLimiter, Openings},
+    gate::{LoginLimiter, Openings, Requests},
     problem::Problem,
     viewers::Viewers,
 };
@@ -36,6 +36,7 @@ pub(crate) struct App {
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,

@@ -24,6 +24,8 @@ struct Same {
     address: String,
     action: &'static str,
     camera: Option<String>,
+    /// Ours, and not theirs.
+    detail: String,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Joiner {
             ),
             action: entry.action,
             camera: entry.camera.clone(),
+            detail: entry.detail.clone(),
         };
         let of_kind = |same: &&Same| same.is_stranger == is_stranger;
         if !self.0.contains_key(&same) && self.0.keys().filter(of_kind).count() >= MOST {
@@ -123,10 +126,11 @@ impl Joiner {
             }
             let mut entry = pending.entry.clone();
             let names = std::mem::take(&mut pending.names);
-            if same.is_stranger && (names.len() > 1 || pending.has_more_names) {
+            if names.len() > 1 || pending.has_more_names {
                 let names: Vec<_> = names.into_iter().collect();
                 let more = if pending.has_more_names { ", …" } else { "" };
-                entry.detail = format!("{}{more}", names.join(", "));
+                let colon = if entry.detail.is_empty() { "" } else { ": " };
+                entry.detail += &format!("{colon}{}{more}", names.join(", "));
                 "several names".clone_into(&mut entry.who);
             } else if let Some(name) = names.into_iter().next() {
                 entry.who = name;

@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod api;
+mod audit;
 mod board;
 mod certificates;
 mod changes;
@@ -23,6 +24,7 @@ mod limits;
 mod load;
 mod network;
 mod peers;
+mod people;
 mod places;
 mod quality;
 mod rtsp;

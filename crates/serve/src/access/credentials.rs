@@ -91,7 +91,7 @@ fn by_secret(app: &App, peer: &Peer, credential: &Credential) -> Result<Option<W
             camera: None,
             detail: ELSEWHERE.to_owned(),
         };
-        app.accounts.note_as(entry, Weight::Stranger);
+        app.accounts.note_as(entry, Weight::Often);
     }
     Err(wrong())
 }

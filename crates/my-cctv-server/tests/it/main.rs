@@ -15,6 +15,7 @@ mod cli;
 mod clients;
 mod control;
 mod demand;
+mod documents;
 mod faults;
 mod harness;
 mod headers;

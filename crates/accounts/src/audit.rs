@@ -224,13 +224,17 @@ async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>, shared: Arc<Shared
             let all = shared.joiner().all(Instant::now());
             entries.extend(all.into_iter().map(|joined| (now_ms(), joined)));
         }
-        let lost = shared.lost.swap(0, Relaxed);
-        if lost > 0 {
-            warn!(lost, "the audit log was behind: entries are lost");
-            entries.push((now_ms(), lost_entry(lost)));
-        }
-        if let Err(error) = write(&pool, &entries).await {
-            error!(%error, lost = entries.len(), "the audit log could not be written");
+        if !entries.is_empty() || !flushed.is_empty() {
+            let lost = shared.lost.swap(0, Relaxed);
+            if lost > 0 {
+                warn!(lost, "entries of the audit log are lost");
+                entries.push((now_ms(), lost_entry(lost)));
+            }
+            if let Err(error) = write(&pool, &entries).await {
+                let lost: u64 = entries.iter().map(|(_, e)| u64::from(e.times)).sum();
+                error!(%error, lost, "the audit log could not be written");
+                shared.lost.fetch_add(lost, Relaxed);
+            }
         }
         grown += entries.len();
         let retention = *shared.retention();
@@ -255,7 +259,7 @@ fn lost_entry(lost: u64) -> Joined {
             address: String::new(),
             action: "entries lost",
             camera: None,
-            detail: "more happened at once than the disk could take".to_owned(),
+            detail: "more happened than could be written".to_owned(),
         },
         times: u32::try_from(lost).unwrap_or(u32::MAX),
         is_stranger: false,

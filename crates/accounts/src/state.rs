@@ -466,3 +466,45 @@ impl State {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_S: i64 = 24 * 3600;
+
+    #[test]
+    fn a_session_ends_by_its_time() {
+        let mut state = State::default();
+        let user = User {
+            name: "kim".to_owned(),
+            role: Role::Viewer,
+            cameras: Cameras::All,
+            password: String::new(),
+            password_number: 1,
+            places: Places::default(),
+            created_s: 0,
+        };
+        state.users.insert(1, user);
+        let session = Session {
+            user: 1,
+            created_s: 0,
+            seen_s: 0,
+            address: String::new(),
+            user_agent: None,
+        };
+        state.sessions.insert(1, session);
+        let key = Key::Session(1);
+        let holds = |state: &State, now_s| state.who(key, None, now_s).is_some();
+        // Without use, seven days; with it, thirty.
+        assert!(holds(&state, IDLE_S - 1) && !holds(&state, IDLE_S));
+        for day in 1..30 {
+            assert!(holds(&state, day * DAY_S), "{day}");
+            state.saw(1, day * DAY_S);
+        }
+        assert!(holds(&state, LONGEST_S - 1) && !holds(&state, LONGEST_S));
+        let until_s = state.who(key, None, 29 * DAY_S).unwrap().until_s;
+        assert_eq!(until_s, Some(30 * DAY_S));
+        assert_eq!(state.session_views(None, LONGEST_S).len(), 0);
+    }
+}

@@ -465,6 +465,56 @@ async fn a_flood_of_failures_is_a_few_entries_and_nothing_real_is_lost() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_written_is_told_of_once_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("accounts.db");
+    let accounts = Accounts::open(&file, true).await.unwrap();
+    let query = Query {
+        limit: 10,
+        ..Query::default()
+    };
+    let pool = raw(&file).await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(full).execute(&pool).await.unwrap();
+    for _ in 0..3 {
+        accounts.note(entry("root", "user added"));
+        assert!(accounts.audit(&query).await.unwrap().is_empty());
+    }
+    sqlx::query("DROP TRIGGER full")
+        .execute(&pool)
+        .await
+        .unwrap();
+    accounts.note(entry("root", "user removed"));
+    let log = accounts.audit(&query).await.unwrap();
+    let log: Vec<_> = log.iter().map(|e| (&*e.action, e.times)).collect();
+    assert_eq!(log, [("entries lost", 3), ("user removed", 1)]);
+}
+
+#[tokio::test]
+async fn a_log_that_grows_is_kept_small_without_waiting_for_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("accounts.db");
+    let accounts = Accounts::open(&file, true).await.unwrap();
+    let retention = Retention {
+        days: 90,
+        entries: 100,
+    };
+    accounts.keep_audit(retention).await.unwrap();
+    let query = Query {
+        limit: 10_000,
+        ..Query::default()
+    };
+    let mut most = 0;
+    for _ in 0..30 {
+        for _ in 0..200 {
+            accounts.note(entry("root", "controls set"));
+        }
+        most = most.max(accounts.audit(&query).await.unwrap().len());
+    }
+    assert!(most < 75 + 1200, "{most}");
+}
+
+#[tokio::test]
 async fn a_file_of_the_first_schema_becomes_one_of_today() {
     let dir = tempfile::tempdir().unwrap();
     let [old, new] = ["old.db", "new.db"].map(|name| dir.path().join(name));

@@ -127,7 +127,7 @@ pub(crate) enum TokenCommand {
         #[arg(long = "camera", value_name = "ID")]
         cameras: Vec<String>,
         /// Days until it ends; without it, it holds until it is revoked
-        #[arg(long, value_name = "DAYS")]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
         expires_in_days: Option<u32>,
         #[command(flatten)]
         places: PlacesArgs,

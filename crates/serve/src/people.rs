@@ -352,6 +352,10 @@ pub(crate) async fn add_token(
             "A token cannot do more than you.",
         ));
     }
+    if new.expires_in_s == Some(0) {
+        let problem = "expected at least a second".to_owned();
+        return Err(Problem::with_key("expires_in_s".to_owned(), problem));
+    }
     let expires_s = new.expires_in_s.map(until);
     let (id, secret) = app
         .accounts

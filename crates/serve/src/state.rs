@@ -31,7 +31,7 @@ pub(crate) struct App {
     pub(crate) admin: Admin,
     pub(crate) accounts: Accounts,
     pub(crate) doors: Doors,
-    /// Failed logins that are written down, and codes that may be tried: whoever guesses does not fill the disk.
+    /// Log lines about failed logins: whoever guesses does not fill the disk.
     pub(crate) failures: Arc<DefaultDirectRateLimiter>,
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) viewers: Arc<Viewers>,

@@ -127,7 +127,7 @@ fn whatever_changes_something_and_whoever_watched_is_noted() {
     let leaves = stream(&server, Some(&basic("kim")), "/stream");
     leaves.more_parts(1);
     drop(leaves);
-    let entry = noted(&server, "watched", " s");
+    let entry = noted(&server, "watched", " s, left");
     assert_eq!(
         (&entry["who"], &entry["camera"]),
         (&json!("kim"), &json!("main"))
@@ -326,7 +326,15 @@ fn old_entries_are_gone_after_a_start_and_a_large_log_is_written_out_whole() {
         .audit("retention_days", 7)
         .audit("max_entries", 2000);
     let mut server = setup.clone().start();
+    let watcher = stream(&server, Some(&basic("admin")), "/stream");
+    watcher.more_parts(1);
     server.stop();
+    watcher.ends_well();
+    // The end of the server is no reason to lose an entry.
+    let last = "SELECT action || ', ' || detail FROM audit ORDER BY id DESC LIMIT 2";
+    let last = sql(&server, last);
+    assert!(last.starts_with("stopped, \nwatched, "), "{last}");
+    assert!(last.ends_with(" s, the server stops"), "{last}");
     sql(
         &server,
         "INSERT INTO audit (at_ms, who, address, action, detail) \

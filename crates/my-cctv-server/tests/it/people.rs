@@ -433,6 +433,35 @@ fn a_set_up_code_is_lost_at_a_restart_and_its_race_has_one_winner() {
 }
 
 #[test]
+fn a_password_in_a_file_makes_the_administrator_where_there_is_no_user() {
+    let setup = Setup::with_source("test").with_login();
+    let file = setup.path("password");
+    let by_file = || setup.clone().env("ADMIN_PASSWORD_FILE", &file);
+    let refused = |words: &str| {
+        let output = by_file().serve().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(words), "{said}");
+    };
+    refused("ADMIN_PASSWORD_FILE: ");
+    std::fs::write(&file, "short\n").unwrap();
+    refused(
+        "make the user `admin` (ADMIN_PASSWORD, ADMIN_PASSWORD_FILE): a password has 8 to 256 bytes",
+    );
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let mut server = by_file().start();
+    let admin =
+        |server: &Server| ask(server, Some(&basic("admin")), "GET", "/api/v1/users", None).status;
+    assert_eq!(admin(&server), 200);
+    server.stop();
+    assert!(!server.log.to_end().contains(PASSWORD) && !server.log.to_end().contains("#code="));
+    // Later it changes nothing: the file may be gone, or another one.
+    std::fs::write(&file, "another canary").unwrap();
+    let mut server = by_file().start();
+    assert_eq!(admin(&server), 200);
+    server.stop();
+}
+
+#[test]
 fn accounts_are_kept_from_the_command_line_while_the_server_runs() {
     let mut server = setup().server("base_path", "/cam").start();
     let soon = |what: &str, who: &str, path: &str, status: u16| {

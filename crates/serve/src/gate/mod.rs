@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use accounts::{Networks, Who};
+use accounts::{Networks, Places, Who};
 use axum::{
     Router,
     extract::{Request, State},
@@ -73,8 +73,7 @@ pub struct GateConfig {
 pub(crate) struct Gate {
     trusted_proxies: Networks,
     proxy_protocol: bool,
-    allow: Networks,
-    deny: Networks,
+    places: Places,
     sites: Sites,
     cors_origins: Vec<HeaderValue>,
     dress: Dress,
@@ -105,8 +104,10 @@ impl Gate {
         Arc::new(Self {
             trusted_proxies: config.trusted_proxies,
             proxy_protocol: config.proxy_protocol,
-            allow: config.allow,
-            deny: config.deny,
+            places: Places {
+                allow: config.allow,
+                deny: config.deny,
+            },
             sites: Sites::new(hosts, cors_origins.clone()),
             cors_origins,
             dress: Dress::new(&ancestors),
@@ -164,7 +165,7 @@ impl Gate {
     }
 
     fn is_allowed(&self, address: IpAddr) -> bool {
-        !self.deny.contain(address) && (self.allow.is_empty() || self.allow.contain(address))
+        self.places.contain(address)
     }
 
     /// Whose connection it is, once a proxy has said so. `None`: it is to be closed.

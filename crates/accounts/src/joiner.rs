@@ -169,7 +169,7 @@ mod tests {
         let begin = Instant::now();
         let at = |s: u64| begin + Duration::from_secs(s);
         let mut joiner = Joiner::default();
-        let mut add = |joiner: &mut Joiner, who: &str, port: u16| {
+        let add = |joiner: &mut Joiner, who: &str, port: u16| {
             let address = format!("203.0.113.7:{port}");
             joiner.add(entry(who, &address), Weight::Stranger, begin)
         };

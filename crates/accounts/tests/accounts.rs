@@ -31,7 +31,7 @@ fn grant(role: Role, cameras: &[&str]) -> Grant {
 /// These rights, but only from these networks.
 fn at(allow: &str, grant: Grant) -> Grant {
     let places = Places {
-        allow: Networks::parse(&[allow.to_owned()]).unwrap(),
+        allow: Networks::parse(&[allow.to_owned()]).expect("a network"),
         deny: Networks::default(),
     };
     Grant { places, ..grant }
@@ -307,7 +307,7 @@ fn entry(who: &str, action: &'static str) -> Entry {
 async fn raw(file: &std::path::Path) -> sqlx::SqlitePool {
     sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display()))
         .await
-        .unwrap()
+        .expect("a database")
 }
 
 #[tokio::test]

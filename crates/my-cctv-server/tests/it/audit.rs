@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::{PASSWORD, add_user, ask, basic, by_admin, run, setup, stream},
-    harness::{Client, Server, eventually, tool},
+    harness::{Client, Server, Socket, eventually, tool},
 };
 
 fn get(server: &Server, path: &str) -> Value {
@@ -122,6 +122,28 @@ fn whatever_changes_something_and_whoever_watched_is_noted() {
         202
     );
     noted(&server, "camera restarted", "");
+
+    let client = Client::new(server.address).socket();
+    let mut socket = Socket::of(&basic("admin"), client, "/ws", &server);
+    socket.ask(json!({"type": "control", "action": "reset"}));
+    drop(socket);
+    let entry = noted(&server, "controls set", "reset, by socket");
+    assert_eq!(
+        (&entry["who"], &entry["camera"]),
+        (&json!("admin"), &json!("main"))
+    );
+    let preset = "/api/v1/cameras/main/presets/night";
+    by_admin(&server, "PUT", preset, &json!({}));
+    noted(&server, "preset kept", preset);
+    // A token that was revoked, and one that was never made.
+    let revoked = format!("Bearer {}", token["secret"].as_str().unwrap());
+    for (who, path) in [
+        (Some(revoked.as_str()), "/snapshot"),
+        (None, "/stream?token=canary-key"),
+    ] {
+        assert_eq!(ask(&server, who, "GET", path, None).status, 401);
+    }
+    noted(&server, "refused", "no such token or link");
 
     // One who leaves, one who is ended, one whose machine dies.
     let leaves = stream(&server, Some(&basic("kim")), "/stream");

@@ -16,6 +16,7 @@ use crate::{problem::Problem, state::App, wire::Peer};
 const LONGEST: usize = 1024;
 /// For the audit log.
 const ELSEWHERE: &str = "not from this address";
+const UNKNOWN: &str = "no such token or link, or not any more";
 
 #[derive(Default, Deserialize)]
 struct InAddress {
@@ -77,22 +78,26 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
     Ok(session.or_else(|| accounts.again(accounts::Key::Open, from)))
 }
 
-/// Whoever has this secret. One that is right and used where it may not be is told of to the administrator alone.
+/// Whoever has this secret. Why one is refused is for the administrator alone.
 fn by_secret(app: &App, peer: &Peer, credential: &Credential) -> Result<Option<Who>, Problem> {
     let from = peer.address.ip();
     if let Some(who) = app.accounts.identify(credential, from) {
         return Ok(Some(who));
     }
-    if let Some(who) = app.accounts.elsewhere(credential, from) {
-        let entry = Entry {
-            who,
-            address: peer.address.to_string(),
-            action: "refused",
-            camera: None,
-            detail: ELSEWHERE.to_owned(),
-        };
-        app.accounts.note_as(entry, Weight::Often);
-    }
+    let (who, detail, weight) = match app.accounts.elsewhere(credential, from) {
+        Some(who) => (who, ELSEWHERE, Weight::Often),
+        // Browsers keep cookies for longer than sessions hold: that is nothing to be told of.
+        None if matches!(credential, Credential::Session(_)) => return Err(wrong()),
+        None => (String::new(), UNKNOWN, Weight::Stranger),
+    };
+    let entry = Entry {
+        who,
+        address: peer.address.to_string(),
+        action: "refused",
+        camera: None,
+        detail: detail.to_owned(),
+    };
+    app.accounts.note_as(entry, weight);
     Err(wrong())
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
-    Error,
+    Accounts, Error,
     joiner::{Joined, Joiner},
     now_s,
 };
@@ -109,6 +109,36 @@ pub struct Query {
     pub action: Option<String>,
     /// On this camera.
     pub camera: Option<String>,
+}
+
+impl Accounts {
+    /// Writes something into the audit log, soon.
+    pub fn note(&self, entry: Entry) {
+        self.0.journal.note(entry, Weight::Full);
+    }
+
+    /// The same for what may come in floods: see [`Weight`].
+    pub fn note_as(&self, entry: Entry, weight: Weight) {
+        self.0.journal.note(entry, weight);
+    }
+
+    /// What is in the audit log, newest first; oldest first behind [`Query::after`].
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn audit(&self, query: &Query) -> Result<Vec<Noted>, Error> {
+        self.0.journal.flush().await;
+        read(self.pool()?, query).await
+    }
+
+    /// Forgets what need not be kept, now and whenever the log has grown. How many entries went.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keep_audit(&self, retention: Retention) -> Result<u64, Error> {
+        self.0.journal.retain(retention);
+        forget(self.pool()?, retention, now_s()).await
+    }
 }
 
 #[derive(Debug)]

@@ -280,7 +280,7 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
     format!(
         // All viewers of a bench come from one address, and many times.
         "auth.enabled = false\n{config}\n\
-          [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nconnections_per_address = 0\n\n\
+          [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nstreams_per_15_min_and_account = 0\napi_per_minute_and_account = 0\nconnections_per_address = 0\n\n\
           [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n\
           tls = {{ enabled = {is_secure} }}\n{server}\n\n\
          {tables}"

@@ -62,7 +62,10 @@ pub(crate) async fn open(path: &Path) -> Result<SqlitePool, Error> {
 
 /// Every schema from the first one on. None of them is ever changed.
 fn migrations() -> Migrator {
-    let list = [("accounts", include_str!("../migrations/0001_accounts.sql"))];
+    let list = [
+        ("accounts", include_str!("../migrations/0001_accounts.sql")),
+        ("places", include_str!("../migrations/0002_places.sql")),
+    ];
     let migrations = (1..).zip(list).map(|(version, (name, sql))| {
         Migration::new(
             version,

@@ -6,28 +6,34 @@
 
 mod audit;
 mod database;
+mod given;
+mod joiner;
+mod networks;
 mod password;
 mod rights;
 mod secret;
+mod setup;
 mod state;
 
 use std::{
+    net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use sqlx::SqlitePool;
-use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 use tracing::warn;
 
-pub use audit::{Entry, Noted, Query};
+pub use audit::{Entry, Noted, Query, Retention, Weight};
+pub use networks::{Networks, Places};
 pub use rights::{Action, Cameras, InvalidRole, Key, Medium, Role, Who, may};
 pub use secret::Secret;
 pub use state::{LinkView, SessionView, TokenView, UserView};
 
 use password::Passwords;
+use setup::SetUp;
 use state::State;
 
 /// Sessions of one user; the one that was quiet for longest ends when there are more.
@@ -38,8 +44,6 @@ pub(crate) const IDLE_S: i64 = 7 * 24 * 3600;
 pub(crate) const LONGEST_S: i64 = 30 * 24 * 3600;
 /// The card is not written to for every request: a session's last use is known to the hour.
 const SEEN_S: i64 = 3600;
-/// The set-up code holds for so long.
-const SETUP_S: i64 = 3600;
 
 /// What did not go.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,8 @@ pub struct Grant {
     pub role: Role,
     /// Where.
     pub cameras: Cameras,
+    /// And from where.
+    pub places: Places,
 }
 
 /// The accounts. Cheap to clone.
@@ -124,7 +130,7 @@ struct Inner {
     passwords: Passwords,
     journal: audit::Journal,
     is_enabled: bool,
-    setup: Mutex<Option<(Secret, i64)>>,
+    setup: Mutex<Option<SetUp>>,
     data_version: Mutex<i64>,
 }
 
@@ -165,8 +171,7 @@ impl Accounts {
                 .0
                 .setup
                 .lock()
-                .unwrap_or_else(PoisonError::into_inner) =
-                Some((Secret::short(), now_s() + SETUP_S));
+                .unwrap_or_else(PoisonError::into_inner) = Some(SetUp::new(now_s()));
         }
         Ok(accounts)
     }
@@ -202,7 +207,7 @@ impl Accounts {
     #[must_use]
     pub fn setup_code(&self) -> Option<Secret> {
         let setup = self.0.setup.lock().unwrap_or_else(PoisonError::into_inner);
-        setup.as_ref().map(|(code, _)| code.clone())
+        setup.as_ref().map(|setup| setup.code().clone())
     }
 
     /// Changes whenever any right does.
@@ -261,36 +266,58 @@ impl Accounts {
 
     /// Who this is, if it is anybody.
     #[must_use]
-    pub fn identify(&self, credential: &Credential) -> Option<Who> {
-        self.state().identify(credential, now_s())
+    pub fn identify(&self, credential: &Credential, from: IpAddr) -> Option<Who> {
+        self.state().identify(credential, Some(from), now_s())
+    }
+
+    /// Whose it is, where it would be let in from another place.
+    #[must_use]
+    pub fn elsewhere(&self, credential: &Credential, from: IpAddr) -> Option<String> {
+        let state = self.state();
+        let who = state.identify(credential, None, now_s())?;
+        let is_here = state.identify(credential, Some(from), now_s()).is_some();
+        (!is_here).then_some(who.name)
+    }
+
+    /// Whether the user of this name may come from there; so may a name that nobody has.
+    #[must_use]
+    pub fn is_place(&self, name: &str, from: IpAddr) -> bool {
+        self.state().is_place(name, from)
     }
 
     /// Somebody who was let in before, with the rights as they are now.
     #[must_use]
-    pub fn again(&self, key: Key) -> Option<Who> {
+    pub fn again(&self, key: Key, from: IpAddr) -> Option<Who> {
         match key {
             Key::Open => (!self.0.is_enabled).then(Who::anonymous),
-            key => self.state().who(key, now_s()),
+            key => self.state().who(key, Some(from), now_s()),
         }
     }
 
     /// Somebody by a name and password that were right lately: costs a hash, so nobody has to wait for it.
     #[must_use]
-    pub fn remembered(&self, name: &str, password: &Secret) -> Option<Who> {
+    pub fn remembered(&self, name: &str, password: &Secret, from: IpAddr) -> Option<Who> {
         let (user, number) = self.0.passwords.remembered(name, password)?;
-        self.again(Key::Password(user, number))
+        self.again(Key::Password(user, number), from)
     }
 
     /// Somebody by name and password. The first time is slow on purpose; after that it is a hash.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many ask at once.
-    pub async fn by_password(&self, name: &str, password: Secret) -> Result<Option<Who>, Error> {
+    pub async fn by_password(
+        &self,
+        name: &str,
+        password: Secret,
+        from: IpAddr,
+    ) -> Result<Option<Who>, Error> {
         let passwords = &self.0.passwords;
-        if let Some(who) = self.remembered(name, &password) {
+        if let Some(who) = self.remembered(name, &password, from) {
             return Ok(Some(who));
         }
-        let found = self.state().by_name(name);
+        // From where a user may not come, the name is one that nobody has: nothing tells whether the password is right.
+        let state = self.state();
+        let found = state.by_name(name).filter(|_| state.is_place(name, from));
         let hash = found.as_ref().map(|(_, _, hash)| hash.clone());
         if !passwords.is_right(password.clone(), hash).await? {
             return Ok(None);
@@ -299,7 +326,7 @@ impl Accounts {
             return Ok(None);
         };
         // The password may have been changed meanwhile; then this is nobody.
-        let who = self.again(Key::Password(user, number));
+        let who = self.again(Key::Password(user, number), from);
         if who.is_some() {
             passwords.remember(name, &password, user, number);
         }
@@ -312,7 +339,7 @@ impl Accounts {
         let Ok(pool) = self.pool() else { return };
         let state = self.state();
         // One that is over stays over.
-        let holds = state.who(Key::Session(session), now).is_some();
+        let holds = state.who(Key::Session(session), None, now).is_some();
         if !holds || !state.is_due(session, now - SEEN_S) {
             return;
         }
@@ -400,16 +427,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::SetupCode`] when that is not the code, or somebody was faster.
     pub async fn set_up(&self, code: &str, name: &str, password: Secret) -> Result<i64, Error> {
-        let is_right = |setup: &Option<(Secret, i64)>| {
-            setup.as_ref().is_some_and(|(secret, until)| {
-                bool::from(secret::hash(secret.expose()).ct_eq(&secret::hash(code)))
-                    && now_s() < *until
-            })
-        };
         let taken = {
             let mut setup = self.0.setup.lock().unwrap_or_else(PoisonError::into_inner);
             // Taken out while the account is made: of two who come at the same time, one is too late.
-            if is_right(&setup) { setup.take() } else { None }
+            setup.take_if(|setup| setup.is_code(code, now_s()))
         };
         let Some(taken) = taken else {
             return Err(Error::SetupCode);
@@ -420,9 +441,10 @@ impl Accounts {
         let grant = Grant {
             role: Role::Admin,
             cameras: Cameras::All,
+            places: Places::default(),
         };
-        let made = self.add_user(name, password, &grant).await;
-        if made.is_err() {
+        let made = self.insert_user(name, password, &grant, true).await;
+        if !matches!(made, Ok(_) | Err(Error::SetupCode)) {
             // A password that is too short is no reason to start the server anew.
             *self.0.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
         }
@@ -439,6 +461,16 @@ impl Accounts {
         password: Secret,
         grant: &Grant,
     ) -> Result<i64, Error> {
+        self.insert_user(name, password, grant, false).await
+    }
+
+    async fn insert_user(
+        &self,
+        name: &str,
+        password: Secret,
+        grant: &Grant,
+        is_first: bool,
+    ) -> Result<i64, Error> {
         let is_name = name.trim() == name
             && (1..=64).contains(&name.chars().count())
             && !name.chars().any(|c| c.is_control() || c == ':');
@@ -448,13 +480,18 @@ impl Accounts {
         let pool = self.pool()?;
         let hash = self.0.passwords.hash(password).await?;
         let done = sqlx::query(
-            "INSERT INTO users (name, role, cameras, password, created_s) VALUES (?, ?, ?, ?, ?)",
+            // The first one is the first: the command line may have been faster.
+            "INSERT INTO users (name, role, cameras, password, created_s, allow, deny) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?8 = 0 OR NOT EXISTS (SELECT 1 FROM users)",
         )
         .bind(name)
         .bind(grant.role.name())
         .bind(state::cameras_text(&grant.cameras))
         .bind(hash)
         .bind(now_s())
+        .bind(networks::text_of(&grant.places.allow))
+        .bind(networks::text_of(&grant.places.deny))
+        .bind(is_first)
         .execute(pool)
         .await
         .map_err(|error| match error.as_database_error() {
@@ -462,6 +499,9 @@ impl Accounts {
             _ => error.into(),
         })?;
         self.reload().await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::SetupCode);
+        }
         Ok(done.last_insert_rowid())
     }
 
@@ -472,12 +512,14 @@ impl Accounts {
     pub async fn change_user(&self, id: i64, grant: &Grant) -> Result<(), Error> {
         // One statement, so that two administrators cannot make each other a viewer at the same time.
         let done = sqlx::query(
-            "UPDATE users SET role = ?2, cameras = ?3 WHERE id = ?1 AND (?2 = 'admin' OR role <> 'admin' \
+            "UPDATE users SET role = ?2, cameras = ?3, allow = ?4, deny = ?5 WHERE id = ?1 AND (?2 = 'admin' OR role <> 'admin' \
              OR EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND id <> ?1))",
         )
         .bind(id)
         .bind(grant.role.name())
         .bind(state::cameras_text(&grant.cameras))
+        .bind(networks::text_of(&grant.places.allow))
+        .bind(networks::text_of(&grant.places.deny))
         .execute(self.pool()?)
         .await?;
         self.changed_user(id, done.rows_affected()).await
@@ -534,88 +576,10 @@ impl Accounts {
         self.changed("user", done.rows_affected()).await
     }
 
-    /// A token, shown once. It can never do more than its user, if it has one.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub async fn add_token(
-        &self,
-        name: &str,
-        user: Option<i64>,
-        grant: &Grant,
-        expires_s: Option<i64>,
-    ) -> Result<(i64, Secret), Error> {
-        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
-            return Err(Error::Name);
-        }
-        let secret = Secret::random().with_prefix("cctv_");
-        let done = sqlx::query(
-            "INSERT INTO tokens (hash, name, user_id, role, cameras, created_s, expires_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(secret::hash(secret.expose()).to_vec())
-        .bind(name)
-        .bind(user)
-        .bind(grant.role.name())
-        .bind(state::cameras_text(&grant.cameras))
-        .bind(now_s())
-        .bind(expires_s)
-        .execute(self.pool()?)
-        .await?;
-        self.reload().await?;
-        Ok((done.last_insert_rowid(), secret))
-    }
-
-    /// A token goes; of this user, if one is given.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] when there is none.
-    pub async fn revoke_token(&self, id: i64, of: Option<i64>) -> Result<(), Error> {
-        let done = sqlx::query("DELETE FROM tokens WHERE id = ?1 AND (?2 IS NULL OR user_id = ?2)")
-            .bind(id)
-            .bind(of)
-            .execute(self.pool()?)
-            .await?;
-        self.changed("token", done.rows_affected()).await
-    }
-
-    /// A link to one camera's stream or picture, shown once.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub async fn add_link(
-        &self,
-        user: Option<i64>,
-        camera: &str,
-        what: Medium,
-        expires_s: i64,
-    ) -> Result<(i64, Secret), Error> {
-        let secret = Secret::random();
-        let done = sqlx::query(
-            "INSERT INTO links (hash, user_id, camera, what, created_s, expires_s) VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(secret::hash(secret.expose()).to_vec())
-        .bind(user)
-        .bind(camera)
-        .bind(what.name())
-        .bind(now_s())
-        .bind(expires_s)
-        .execute(self.pool()?)
-        .await?;
-        self.reload().await?;
-        Ok((done.last_insert_rowid(), secret))
-    }
-
-    /// A link goes; of this user, if one is given.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] when there is none.
-    pub async fn revoke_link(&self, id: i64, of: Option<i64>) -> Result<(), Error> {
-        let done = sqlx::query("DELETE FROM links WHERE id = ?1 AND (?2 IS NULL OR user_id = ?2)")
-            .bind(id)
-            .bind(of)
-            .execute(self.pool()?)
-            .await?;
-        self.changed("link", done.rows_affected()).await
+    /// Where a user may come from.
+    #[must_use]
+    pub fn places(&self, user: i64) -> Option<Places> {
+        self.state().places_of(user)
     }
 
     /// Everybody who has an account.
@@ -640,28 +604,6 @@ impl Accounts {
     #[must_use]
     pub fn links(&self, of: Option<i64>) -> Vec<LinkView> {
         self.state().link_views(of)
-    }
-
-    /// Writes something into the audit log, soon.
-    pub fn note(&self, entry: Entry) {
-        self.0.journal.note(entry);
-    }
-
-    /// What is in the audit log, newest first.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn audit(&self, query: Query) -> Result<Vec<Noted>, Error> {
-        self.0.journal.flush().await;
-        audit::read(self.pool()?, query).await
-    }
-
-    /// Forgets what is older than so many days.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn forget_audit(&self, days: u32) -> Result<u64, Error> {
-        audit::forget(self.pool()?, now_s() - i64::from(days) * 24 * 3600).await
     }
 
     /// Writes what is still to be written.

@@ -1,12 +1,16 @@
 //! What is known of everybody, in memory. Pure: time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use serde::Serialize;
 use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
 
 use crate::{
     Credential, Error, IDLE_S, LONGEST_S,
+    networks::{Networks, Places},
     rights::{Cameras, Key, Medium, Role, Who},
     secret::{self, Hash},
 };
@@ -28,6 +32,7 @@ pub(crate) struct User {
     cameras: Cameras,
     password: String,
     password_number: i64,
+    places: Places,
     created_s: i64,
 }
 
@@ -46,6 +51,7 @@ struct Token {
     user: Option<i64>,
     role: Role,
     cameras: Cameras,
+    places: Places,
     created_s: i64,
     expires_s: Option<i64>,
 }
@@ -70,6 +76,10 @@ pub struct UserView {
     pub role: Role,
     /// Cameras; all where there is no list.
     pub cameras: Option<Vec<String>>,
+    /// Networks it may come from; any where there is none.
+    pub allow: Networks,
+    /// Networks it may not come from.
+    pub deny: Networks,
     /// Since when, in seconds since 1970.
     pub created_s: i64,
 }
@@ -104,6 +114,10 @@ pub struct TokenView {
     pub role: Role,
     /// Cameras; all where there is no list.
     pub cameras: Option<Vec<String>>,
+    /// Networks it may come from; any where there is none.
+    pub allow: Networks,
+    /// Networks it may not come from.
+    pub deny: Networks,
     /// Since when, in seconds since 1970.
     pub created_s: i64,
     /// Until when.
@@ -155,6 +169,17 @@ fn role_of(row: &SqliteRow) -> Result<Role, Error> {
         .map_err(|_| Error::Broken("reading a role"))
 }
 
+/// What cannot be read lets nobody in.
+fn places_of(row: &SqliteRow) -> Result<Places, Error> {
+    let list = |column: &str| {
+        Networks::of_text(row.try_get(column)?).ok_or(Error::Broken("reading a list of networks"))
+    };
+    Ok(Places {
+        allow: list("allow")?,
+        deny: list("deny")?,
+    })
+}
+
 fn hash_of(row: &SqliteRow) -> Result<Hash, Error> {
     row.try_get::<Vec<u8>, _>("hash")?
         .try_into()
@@ -176,6 +201,7 @@ impl State {
                 cameras: cameras_of(row.try_get("cameras")?),
                 password: row.try_get("password")?,
                 password_number: row.try_get("password_number")?,
+                places: places_of(&row)?,
                 created_s: row.try_get("created_s")?,
             };
             state.users.insert(row.try_get("id")?, user);
@@ -205,6 +231,7 @@ impl State {
                 user: row.try_get("user_id")?,
                 role: role_of(&row)?,
                 cameras: cameras_of(row.try_get("cameras")?),
+                places: places_of(&row)?,
                 created_s: row.try_get("created_s")?,
                 expires_s: row.try_get("expires_s")?,
             };
@@ -235,13 +262,19 @@ impl State {
         Ok(state)
     }
 
-    pub(crate) fn identify(&self, credential: &Credential, now_s: i64) -> Option<Who> {
+    /// Whoever shows this, coming `from` there; from wherever it may be, if nothing is said.
+    pub(crate) fn identify(
+        &self,
+        credential: &Credential,
+        from: Option<IpAddr>,
+        now_s: i64,
+    ) -> Option<Who> {
         let (Credential::Session(secret)
         | Credential::Token(secret)
         | Credential::TokenInAddress(secret)
         | Credential::Link(secret)) = credential;
         let key = *self.by_hash.get(&secret::hash(secret.expose()))?;
-        let who = self.who(key, now_s)?;
+        let who = self.who(key, from, now_s)?;
         let fits = match credential {
             Credential::Session(_) => matches!(key, Key::Session(_)),
             Credential::Token(_) => matches!(key, Key::Token(_)),
@@ -254,9 +287,12 @@ impl State {
     }
 
     /// Whoever this key stands for, with the rights of now.
-    pub(crate) fn who(&self, key: Key, now_s: i64) -> Option<Who> {
+    pub(crate) fn who(&self, key: Key, from: Option<IpAddr>, now_s: i64) -> Option<Who> {
+        let is_place = |places: &Places| from.is_none_or(|from| places.contain(from));
+        // What a user gave away holds where the user may be, and nowhere else.
         let of_user = |id: i64| {
-            self.users.get(&id).map(|user| Who {
+            let user = self.users.get(&id).filter(|user| is_place(&user.places));
+            user.map(|user| Who {
                 key,
                 name: user.name.clone(),
                 user: Some(id),
@@ -286,7 +322,10 @@ impl State {
                 }
             }
             Key::Token(id) => {
-                let token = self.tokens.get(&id)?;
+                let token = self
+                    .tokens
+                    .get(&id)
+                    .filter(|token| is_place(&token.places))?;
                 let owner = match token.user {
                     Some(id) => Some(of_user(id)?),
                     None => None,
@@ -336,6 +375,17 @@ impl State {
         Some((*id, user.password_number, user.password.clone()))
     }
 
+    /// Whether this user may come from there; so may a name that nobody has.
+    pub(crate) fn is_place(&self, name: &str, from: IpAddr) -> bool {
+        let user = self.users.values();
+        let mut user = user.filter(|user| user.name.eq_ignore_ascii_case(name));
+        user.next().is_none_or(|user| user.places.contain(from))
+    }
+
+    pub(crate) fn places_of(&self, user: i64) -> Option<Places> {
+        self.users.get(&user).map(|user| user.places.clone())
+    }
+
     pub(crate) fn is_due(&self, session: i64, before_s: i64) -> bool {
         self.sessions
             .get(&session)
@@ -358,6 +408,8 @@ impl State {
             name: user.name.clone(),
             role: user.role,
             cameras: list_of(&user.cameras),
+            allow: user.places.allow.clone(),
+            deny: user.places.deny.clone(),
             created_s: user.created_s,
         };
         self.users.iter().map(view).collect()
@@ -368,7 +420,7 @@ impl State {
             .iter()
             .filter(|(id, session)| {
                 of.is_none_or(|user| session.user == user)
-                    && self.who(Key::Session(**id), now_s).is_some()
+                    && self.who(Key::Session(**id), None, now_s).is_some()
             })
             .map(|(id, session)| SessionView {
                 id: *id,
@@ -391,6 +443,8 @@ impl State {
                 user: token.user.and_then(|user| self.name_of(user)),
                 role: token.role,
                 cameras: list_of(&token.cameras),
+                allow: token.places.allow.clone(),
+                deny: token.places.deny.clone(),
                 created_s: token.created_s,
                 expires_s: token.expires_s,
             })
@@ -410,5 +464,47 @@ impl State {
                 expires_s: link.expires_s,
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_S: i64 = 24 * 3600;
+
+    #[test]
+    fn a_session_ends_by_its_time() {
+        let mut state = State::default();
+        let user = User {
+            name: "kim".to_owned(),
+            role: Role::Viewer,
+            cameras: Cameras::All,
+            password: String::new(),
+            password_number: 1,
+            places: Places::default(),
+            created_s: 0,
+        };
+        state.users.insert(1, user);
+        let session = Session {
+            user: 1,
+            created_s: 0,
+            seen_s: 0,
+            address: String::new(),
+            user_agent: None,
+        };
+        state.sessions.insert(1, session);
+        let key = Key::Session(1);
+        let holds = |state: &State, now_s| state.who(key, None, now_s).is_some();
+        // Without use, seven days; with it, thirty.
+        assert!(holds(&state, IDLE_S - 1) && !holds(&state, IDLE_S));
+        for day in 1..30 {
+            assert!(holds(&state, day * DAY_S), "{day}");
+            state.saw(1, day * DAY_S);
+        }
+        assert!(holds(&state, LONGEST_S - 1) && !holds(&state, LONGEST_S));
+        let until_s = state.who(key, None, 29 * DAY_S).unwrap().until_s;
+        assert_eq!(until_s, Some(30 * DAY_S));
+        assert_eq!(state.session_views(None, LONGEST_S).len(), 0);
     }
 }

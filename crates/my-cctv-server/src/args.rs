@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Make, list and revoke tokens for programs
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make, list and revoke links to one camera's pictures, for people without an account
+    #[command(subcommand)]
+    Link(LinkCommand),
 }
 
 // A password is never an argument: every user of the machine can read those.
@@ -61,6 +64,8 @@ pub(crate) enum UserCommand {
         /// Camera that may be seen, by its id; may be given more than once. Without it every camera
         #[arg(long = "camera", value_name = "ID")]
         cameras: Vec<String>,
+        #[command(flatten)]
+        places: PlacesArgs,
     },
     /// List the users
     List,
@@ -69,11 +74,44 @@ pub(crate) enum UserCommand {
         /// Name
         name: String,
     },
+    /// Set what a user may do in general
+    Role {
+        /// Name
+        name: String,
+        /// viewer, operator or admin
+        role: Role,
+    },
+    /// Set which cameras a user may see
+    Cameras {
+        /// Name
+        name: String,
+        /// Camera that may be seen, by its id; may be given more than once. Without it every camera
+        #[arg(long = "camera", value_name = "ID")]
+        cameras: Vec<String>,
+    },
+    /// Set from which networks a user may come; without any, from everywhere
+    Networks {
+        /// Name
+        name: String,
+        #[command(flatten)]
+        places: PlacesArgs,
+    },
     /// Remove a user, with all sessions, tokens and links
     Remove {
         /// Name
         name: String,
     },
+}
+
+/// From where somebody may come.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlacesArgs {
+    /// Network it may be used from, such as 192.168.0.0/16; may be given more than once. Without it everywhere
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) allow: Vec<String>,
+    /// Network it may not be used from, whatever else is said; may be given more than once
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) deny: Vec<String>,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -89,12 +127,36 @@ pub(crate) enum TokenCommand {
         #[arg(long = "camera", value_name = "ID")]
         cameras: Vec<String>,
         /// Days until it ends; without it, it holds until it is revoked
-        #[arg(long, value_name = "DAYS")]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
         expires_in_days: Option<u32>,
+        #[command(flatten)]
+        places: PlacesArgs,
     },
     /// List the tokens, without their secrets
     List,
     /// Revoke a token
+    Revoke {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LinkCommand {
+    /// Make a link and print its address behind the server's name; it is shown this once
+    Create {
+        /// Id of the camera
+        camera: String,
+        /// To one picture; without it, to the live stream
+        #[arg(long)]
+        snapshot: bool,
+        /// Hours until it ends
+        #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=8784))]
+        expires_in_hours: u32,
+    },
+    /// List the links, without their secrets
+    List,
+    /// Revoke a link
     Revoke {
         /// Its number in the list
         id: i64,

@@ -60,7 +60,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         log_format,
         max_cpu_percent,
         is_login_on,
-        audit_days,
+        audit,
         accounts,
         ..
     } = config;
@@ -79,8 +79,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     });
 
     let accounts = people::open(&accounts, is_login_on).await?;
-    let _forgetting =
-        AbortOnDropHandle::new(tokio::spawn(people::forget(accounts.clone(), audit_days)));
+    let _forgetting = AbortOnDropHandle::new(tokio::spawn(people::forget(accounts.clone(), audit)));
 
     let base_path = serve.base_path.clone();
     let mut listening = bind(serve)?;
@@ -101,6 +100,8 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     people::invite(&accounts, &link(scheme, address, &base_path));
+    let version = concat!("my-cctv-server ", env!("CARGO_PKG_VERSION"));
+    accounts.note(people::entry("server", "started", version.to_owned()));
 
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
@@ -123,6 +124,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         cameras: sender,
         orders,
         hang_up,
+        accounts: accounts.clone(),
         file_waits,
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
@@ -131,6 +133,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     stop.cancel();
     let gone = timeout(FAREWELL, async {
         let ended = tokio::join!(server, cameras);
+        accounts.note(people::entry("server", "stopped", String::new()));
         accounts.close().await;
         ended
     })

@@ -44,6 +44,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .map_err(Into::into)
             .and_then(|(config, _)| people::token(&config.accounts, command))
             .and_then(|text| print(&text)),
+        Command::Link(command) => config::load(&args.options)
+            .map_err(Into::into)
+            .and_then(|(config, _)| {
+                people::link(&config.accounts, &config.serve.base_path, command)
+            })
+            .and_then(|text| print(&text)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

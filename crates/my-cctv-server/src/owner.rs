@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use accounts::Accounts;
 use control::ControlSet;
 use hub::{CameraId, Hub};
 use pipeline::Camera;
@@ -24,6 +25,7 @@ use crate::{
     args::Options,
     config::{self, CameraChange, CameraError, Config, TlsConfig, Written, edit},
     keeper::{self, Keeper},
+    people,
     store::{Contents, Store},
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct Owner {
     pub(crate) cameras: watch::Sender<Vec<Camera>>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) hang_up: Signal,
+    pub(crate) accounts: Accounts,
     /// The file could not be taken over because of what the API had changed.
     pub(crate) file_waits: bool,
 }
@@ -133,6 +136,7 @@ impl Owner {
             Ok(loaded) => loaded,
             Err(error) => {
                 error!(%error, "the configuration has an error: everything stays as it was");
+                self.note("refused: it has an error");
                 return;
             }
         };
@@ -164,6 +168,16 @@ impl Owner {
             changed
         });
         info!(cameras_changed = changed, "configuration taken over");
+        self.note(if changed {
+            "taken over; cameras changed"
+        } else {
+            "taken over"
+        });
+    }
+
+    fn note(&self, what: &str) {
+        let entry = people::entry("server", "configuration read", what.to_owned());
+        self.accounts.note(entry);
     }
 
     fn tell_of_waiting_changes(&self) {

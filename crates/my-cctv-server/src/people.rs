@@ -7,13 +7,15 @@ use std::{
     time::Duration,
 };
 
-use accounts::{Accounts, Cameras, Grant, Role, Secret};
+use accounts::{
+    Accounts, Cameras, Entry, Grant, Medium, Networks, Places, Retention, Role, Secret, now_s,
+};
 use anyhow::{Context as _, bail};
 use hub::CameraId;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::args::{TokenCommand, UserCommand};
+use crate::args::{LinkCommand, PlacesArgs, TokenCommand, UserCommand};
 
 /// The administrator's password where nobody is there to open a link.
 const PASSWORD: &str = "ADMIN_PASSWORD";
@@ -22,6 +24,9 @@ const PASSWORD_FILE: &str = "ADMIN_PASSWORD_FILE";
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// A password on standard input, with its line end.
 const LONGEST_BYTES: u64 = 1024;
+
+/// For the audit log: whoever can write the file.
+const COMMAND_LINE: &str = "command line";
 
 /// Opens the accounts; makes `admin`, if there is nobody yet and a password for it.
 pub(crate) async fn open(file: &Path, is_login_on: bool) -> anyhow::Result<Accounts> {
@@ -42,12 +47,26 @@ pub(crate) async fn open(file: &Path, is_login_on: bool) -> anyhow::Result<Accou
         let grant = Grant {
             role: Role::Admin,
             cameras: Cameras::All,
+            places: Places::default(),
         };
         let added = accounts.add_user("admin", password, &grant).await;
         added.with_context(|| format!("make the user `admin` ({PASSWORD}, {PASSWORD_FILE})"))?;
+        let detail = "admin, with the password from the environment";
+        accounts.note(entry("server", "user added", detail.to_owned()));
         info!("the user `admin` was made with the password from the environment");
     }
     Ok(accounts)
+}
+
+/// What is done by nobody who is logged in.
+pub(crate) fn entry(who: &str, action: &'static str, detail: String) -> Entry {
+    Entry {
+        who: who.to_owned(),
+        address: String::new(),
+        action,
+        camera: None,
+        detail,
+    }
 }
 
 fn given_password() -> anyhow::Result<Option<Secret>> {
@@ -75,7 +94,7 @@ pub(crate) fn invite(accounts: &Accounts, link: &str) {
 }
 
 /// Forgets old entries of the audit log, now and then.
-pub(crate) async fn forget(accounts: Accounts, days: u32) {
+pub(crate) async fn forget(accounts: Accounts, retention: Retention) {
     if !accounts.is_enabled() {
         return;
     }
@@ -83,9 +102,9 @@ pub(crate) async fn forget(accounts: Accounts, days: u32) {
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         times.tick().await;
-        match accounts.forget_audit(days).await {
+        match accounts.keep_audit(retention).await {
             Ok(0) => {}
-            Ok(entries) => info!(entries, days, "old entries of the audit log were removed"),
+            Ok(entries) => info!(entries, "old entries of the audit log were removed"),
             Err(error) => warn!(%error, "old entries of the audit log could not be removed"),
         }
     }
@@ -94,46 +113,98 @@ pub(crate) async fn forget(accounts: Accounts, days: u32) {
 /// `user …`: what it prints.
 pub(crate) fn user(file: &Path, command: UserCommand) -> anyhow::Result<String> {
     with_accounts(file, async |accounts| {
-        let number = |name: &str| {
-            let users = accounts.users();
-            let user = users
-                .iter()
-                .find(|user| user.name.eq_ignore_ascii_case(name));
-            user.map(|user| user.id)
-                .with_context(|| format!("there is no user `{name}`"))
-        };
-        Ok(match command {
+        let (text, action) = match command {
             UserCommand::Add {
                 name,
                 role,
                 cameras,
+                places,
             } => {
-                let grant = grant(role, cameras)?;
+                let grant = grant(role, cameras, &places)?;
                 accounts.add_user(&name, ask_password()?, &grant).await?;
-                format!("added {name} ({role})")
+                (format!("added {name} ({role})"), "user added")
             }
             UserCommand::List => {
                 let line = |user: &accounts::UserView| {
-                    format!(
-                        "{:<20} {:<10} {}",
-                        user.name,
-                        user.role.name(),
-                        shown(user.cameras.as_deref())
-                    )
+                    let (name, role) = (&user.name, user.role.name());
+                    let cameras = shown(user.cameras.as_deref());
+                    let places = shown_places(&user.allow, &user.deny);
+                    format!("{name:<20} {role:<10} {cameras}{places}")
                 };
-                lines(accounts.users().iter().map(line), "no users yet")
+                return Ok(lines(accounts.users().iter().map(line), "no users yet"));
             }
             UserCommand::Passwd { name } => {
-                let id = number(&name)?;
-                accounts.set_password(id, ask_password()?, None).await?;
-                format!("{name} has a new password; all sessions ended")
+                let user = find(accounts, &name)?;
+                let password = ask_password()?;
+                accounts.set_password(user.id, password, None).await?;
+                let text = format!("{} has a new password; all sessions ended", user.name);
+                (text, "password changed")
+            }
+            UserCommand::Role { name, role } => {
+                let user = find(accounts, &name)?;
+                let grant = Grant {
+                    role,
+                    ..granted(&user)
+                };
+                accounts.change_user(user.id, &grant).await?;
+                (format!("{} is {role} now", user.name), "user changed")
+            }
+            UserCommand::Cameras { name, cameras } => {
+                let user = find(accounts, &name)?;
+                let grant = Grant {
+                    cameras: these_cameras(cameras)?,
+                    ..granted(&user)
+                };
+                accounts.change_user(user.id, &grant).await?;
+                let cameras = find(accounts, &name)?.cameras;
+                let cameras = shown(cameras.as_deref());
+                (format!("{} may see {cameras}", user.name), "user changed")
+            }
+            UserCommand::Networks { name, places } => {
+                let user = find(accounts, &name)?;
+                let grant = Grant {
+                    places: these_places(&places)?,
+                    ..granted(&user)
+                };
+                accounts.change_user(user.id, &grant).await?;
+                let places = shown_places(&grant.places.allow, &grant.places.deny);
+                let places = places.trim_start_matches(", ");
+                let places = if places.is_empty() {
+                    "from everywhere"
+                } else {
+                    places
+                };
+                (format!("{} may come {places}", user.name), "user changed")
             }
             UserCommand::Remove { name } => {
-                accounts.remove_user(number(&name)?).await?;
-                format!("removed {name}")
+                let user = find(accounts, &name)?;
+                accounts.remove_user(user.id).await?;
+                (format!("removed {}", user.name), "user removed")
             }
-        })
+        };
+        accounts.note(entry(COMMAND_LINE, action, text.clone()));
+        Ok(text)
     })
+}
+
+fn find(accounts: &Accounts, name: &str) -> anyhow::Result<accounts::UserView> {
+    let mut users = accounts.users().into_iter();
+    users
+        .find(|user| user.name.eq_ignore_ascii_case(name))
+        .with_context(|| format!("there is no user `{name}`; `user list` shows them"))
+}
+
+/// What a user has.
+fn granted(user: &accounts::UserView) -> Grant {
+    let cameras = user.cameras.clone();
+    Grant {
+        role: user.role,
+        cameras: cameras.map_or(Cameras::All, |ids| Cameras::Only(ids.into_iter().collect())),
+        places: Places {
+            allow: user.allow.clone(),
+            deny: user.deny.clone(),
+        },
+    }
 }
 
 /// `token …`: what it prints.
@@ -145,27 +216,73 @@ pub(crate) fn token(file: &Path, command: TokenCommand) -> anyhow::Result<String
                 role,
                 cameras,
                 expires_in_days,
+                places,
             } => {
-                let grant = grant(role, cameras)?;
-                let expires_s =
-                    expires_in_days.map(|days| accounts::now_s() + i64::from(days) * 24 * 3600);
-                let (_, secret) = accounts.add_token(&name, None, &grant, expires_s).await?;
+                let grant = grant(role, cameras, &places)?;
+                let expires_s = expires_in_days.map(|days| now_s() + i64::from(days) * 24 * 3600);
+                let (id, secret) = accounts.add_token(&name, None, &grant, expires_s).await?;
+                let detail = format!("{name} ({id}), {role}");
+                accounts.note(entry(COMMAND_LINE, "token made", detail));
                 secret.expose().to_owned()
             }
             TokenCommand::List => {
                 let line = |token: &accounts::TokenView| {
+                    let (id, name, role) = (token.id, &token.name, token.role.name());
+                    let of = token.user.as_deref().unwrap_or("-");
                     let cameras = shown(token.cameras.as_deref());
-                    format!(
-                        "{:<6} {:<20} {:<10} {cameras}",
-                        token.id,
-                        token.name,
-                        token.role.name()
-                    )
+                    let places = shown_places(&token.allow, &token.deny);
+                    let until = shown_end(token.expires_s);
+                    format!("{id:<6} {name:<20} {of:<12} {role:<10} {cameras}{places}{until}")
                 };
                 lines(accounts.tokens(None).iter().map(line), "no tokens yet")
             }
             TokenCommand::Revoke { id } => {
                 accounts.revoke_token(id, None).await?;
+                accounts.note(entry(COMMAND_LINE, "token revoked", id.to_string()));
+                format!("revoked {id}")
+            }
+        })
+    })
+}
+
+/// `link …`: what it prints.
+pub(crate) fn link(file: &Path, base_path: &str, command: LinkCommand) -> anyhow::Result<String> {
+    with_accounts(file, async |accounts| {
+        Ok(match command {
+            LinkCommand::Create {
+                camera,
+                snapshot,
+                expires_in_hours,
+            } => {
+                if let Err(error) = camera.parse::<CameraId>() {
+                    bail!("{camera}: {error}");
+                }
+                let what = if snapshot {
+                    Medium::Snapshot
+                } else {
+                    Medium::Stream
+                };
+                let until_s = now_s() + i64::from(expires_in_hours) * 3600;
+                let (id, secret) = accounts.add_link(None, &camera, what, until_s).await?;
+                let what = what.name();
+                let detail = format!("{id}, {what} of {camera}, for {expires_in_hours} h");
+                accounts.note(entry(COMMAND_LINE, "link made", detail));
+                let base = base_path.trim_end_matches('/');
+                let secret = secret.expose();
+                format!("{base}/api/v1/cameras/{camera}/{what}?link={secret}")
+            }
+            LinkCommand::List => {
+                let line = |link: &accounts::LinkView| {
+                    let (id, what, camera) = (link.id, link.what.name(), &link.camera);
+                    let of = link.user.as_deref().unwrap_or("-");
+                    let until = shown_end(Some(link.expires_s));
+                    format!("{id:<6} {of:<12} {what} of {camera}{until}")
+                };
+                lines(accounts.links(None).iter().map(line), "no links yet")
+            }
+            LinkCommand::Revoke { id } => {
+                accounts.revoke_link(id, None).await?;
+                accounts.note(entry(COMMAND_LINE, "link revoked", id.to_string()));
                 format!("revoked {id}")
             }
         })
@@ -190,18 +307,35 @@ fn with_accounts(
     })
 }
 
-fn grant(role: Role, cameras: Vec<String>) -> anyhow::Result<Grant> {
+fn grant(role: Role, cameras: Vec<String>, places: &PlacesArgs) -> anyhow::Result<Grant> {
+    Ok(Grant {
+        role,
+        cameras: these_cameras(cameras)?,
+        places: these_places(places)?,
+    })
+}
+
+fn these_cameras(cameras: Vec<String>) -> anyhow::Result<Cameras> {
     for id in &cameras {
         if let Err(error) = id.parse::<CameraId>() {
             bail!("--camera {id}: {error}");
         }
     }
-    let cameras = if cameras.is_empty() {
+    Ok(if cameras.is_empty() {
         Cameras::All
     } else {
         Cameras::Only(cameras.into_iter().collect())
+    })
+}
+
+fn these_places(PlacesArgs { allow, deny }: &PlacesArgs) -> anyhow::Result<Places> {
+    let list = |option: &str, texts: &[String]| {
+        Networks::parse(texts).map_err(|why| anyhow::anyhow!("{option}: {why}"))
     };
-    Ok(Grant { role, cameras })
+    Ok(Places {
+        allow: list("--allow", allow)?,
+        deny: list("--deny", deny)?,
+    })
 }
 
 fn ask_password() -> anyhow::Result<Secret> {
@@ -223,6 +357,26 @@ fn ask_password() -> anyhow::Result<Secret> {
 
 fn shown(cameras: Option<&[String]>) -> String {
     cameras.map_or_else(|| "every camera".to_owned(), |ids| ids.join(", "))
+}
+
+fn shown_places(allow: &Networks, deny: &Networks) -> String {
+    let mut text = String::new();
+    for (word, list) in [("from", allow), ("not from", deny)] {
+        if !list.is_empty() {
+            text += &format!(", {word} {}", list.texts().join(" "));
+        }
+    }
+    text
+}
+
+fn shown_end(expires_s: Option<i64>) -> String {
+    let left_s = expires_s.map(|until| until - now_s());
+    match left_s {
+        None => String::new(),
+        Some(left_s) if left_s <= 0 => ", over".to_owned(),
+        Some(left_s) if left_s < 2 * 24 * 3600 => format!(", {} h left", (left_s + 3599) / 3600),
+        Some(left_s) => format!(", {} days left", (left_s + 24 * 3600 - 1) / (24 * 3600)),
+    }
 }
 
 fn lines(lines: impl Iterator<Item = String>, none: &str) -> String {

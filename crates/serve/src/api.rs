@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    access::Visa,
+    access::{Detail, Visa},
     board::BoardView,
     live::{self, StreamOptions, Visit},
     page,
@@ -390,14 +390,18 @@ pub(crate) async fn end_viewer(
     State(app): State<App>,
     visa: Visa,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    let may = |id: u64| {
-        let viewers = app.viewers.list();
-        let mut viewers = viewers.iter();
-        viewers.any(|v| v.id == id && visa.may(Right::Viewers, v.camera.as_str()))
-    };
-    match id.parse() {
-        Ok(id) if may(id) && app.viewers.end(id) => Ok(StatusCode::NO_CONTENT),
+) -> Result<(StatusCode, Detail), Problem> {
+    let number = id.parse::<u64>().ok();
+    let viewers = app.viewers.list();
+    let viewer = viewers.iter().find(|viewer| {
+        Some(viewer.id) == number && visa.may(Right::Viewers, viewer.camera.as_str())
+    });
+    match viewer {
+        Some(viewer) if app.viewers.end(viewer.id) => {
+            let (who, address) = (&viewer.visa.0.name, viewer.address);
+            let detail = Detail(format!("{who} at {address}, camera {}", viewer.camera));
+            Ok((StatusCode::NO_CONTENT, detail))
+        }
         _ => Err(Problem::new(
             StatusCode::NOT_FOUND,
             "There is no viewer with this number.",

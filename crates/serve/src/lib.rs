@@ -9,6 +9,7 @@
 mod access;
 mod admin;
 mod api;
+mod audit;
 mod base_path;
 mod board;
 mod body;
@@ -46,6 +47,6 @@ mod wish;
 
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
-pub use gate::{FrameAncestor, GateConfig, HostName, LoginLimiter, Networks, Origin};
+pub use gate::{FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;

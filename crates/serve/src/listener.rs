@@ -31,7 +31,7 @@ use crate::{
 };
 
 const BACKLOG: i32 = 1024;
-/// Failed logins in a burst that are written down; after that, one in a second.
+/// Failed logins in a burst that the log tells of; after that, one in a second.
 const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// Where the server listens.
@@ -130,6 +130,7 @@ impl Listening {
                 Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
             )),
             openings: gate.streams(),
+            requests: gate.requests(),
             config: Arc::new(config),
             started: Instant::now(),
             started_at: SystemTime::now(),

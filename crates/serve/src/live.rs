@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -23,6 +24,7 @@ use crate::{
     access::Visa,
     delivery::{Delivery, Departure, Handover},
     feed::Feed,
+    gate::{Account, Refused},
     problem::{Asked, Problem},
     state::{App, Camera},
     viewers::Visitor,
@@ -75,7 +77,7 @@ pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D:
     responses(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many streams were opened from this address; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -100,7 +102,7 @@ pub(crate) async fn first(
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many streams were opened from this address; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
@@ -124,6 +126,10 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn visa(&self) -> &Visa {
         &self.visitor.visa
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.visitor.address
     }
 
     pub(crate) fn into_visitor(self) -> Visitor {
@@ -183,10 +189,14 @@ pub(crate) fn open(
     let opening = if app.viewers.is_full() {
         None
     } else {
-        match app.openings.open(visit.visitor.address.ip()) {
+        let Visitor { address, visa, .. } = &visit.visitor;
+        match app.openings.open(address.ip(), Account::of(&visa.0)) {
             Ok(opening) => Some(opening),
-            Err(wait) => {
+            Err(Refused::Address(wait)) => {
                 return Problem::too_many("streams were opened", wait).into_response();
+            }
+            Err(Refused::Account(wait)) => {
+                return Problem::too_many_of_account("streams were opened", wait).into_response();
             }
         }
     };

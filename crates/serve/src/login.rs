@@ -1,6 +1,8 @@
 //! Logging in and out, one's own password, and the first administrator.
 
-use accounts::{Action, Entry, Error, Key, Secret, Who};
+use std::time::Instant;
+
+use accounts::{Action, Entry, Error, Key, Secret, Weight, Who};
 use axum::{
     Json,
     extract::State,
@@ -104,6 +106,9 @@ impl From<String> for Password {
     }
 }
 
+/// Counts tries at the set-up code; no user has this name.
+const SET_UP: &str = ":set-up";
+
 /// A session for this user: the cookie and who it is.
 async fn begin(
     app: &App,
@@ -123,7 +128,10 @@ async fn begin(
         .accounts
         .begin_session(user, &address, agent.as_deref())
         .await?;
-    let who = app.accounts.again(key).ok_or_else(wrong)?;
+    let who = app
+        .accounts
+        .again(key, peer.address.ip())
+        .ok_or_else(wrong)?;
     app.accounts.note(entry(&who.name, peer, "logged in", ""));
     let fields = [(header::CACHE_CONTROL, "no-store")];
     let mut response = (fields, Json(SessionInfo::of(app, &who))).into_response();
@@ -235,11 +243,18 @@ pub(crate) async fn set_up(
         password,
     }): Fields<SetUp>,
 ) -> Result<Response, Problem> {
-    if app.failures.check().is_err() {
-        let detail = "Too many tries: wait a few seconds.";
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+    // For each address, so that a stranger's guesses do not keep the owner out.
+    let from = peer.address.ip();
+    let tries = app.logins.attempt(from, SET_UP, Instant::now());
+    tries.map_err(|wait| Problem::too_many("set-up codes", wait))?;
+    let made = app.accounts.set_up(&code, &name, password.0).await;
+    if matches!(made, Err(Error::SetupCode)) {
+        let entry = entry("", &peer, "set-up refused", "not the code, or not any more");
+        app.accounts.note_as(entry, Weight::Stranger);
+    } else {
+        app.logins.succeeded(from, SET_UP, Instant::now());
     }
-    let user = app.accounts.set_up(&code, &name, password.0).await?;
+    let user = made?;
     app.accounts
         .note(entry(&name, &peer, "set up", "the first administrator"));
     begin(&app, &peer, &headers, user).await

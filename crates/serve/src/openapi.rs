@@ -8,8 +8,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    access, api, cameras_admin, controls, incidents, live, login, page, people, presets, snapshot,
-    socket, state::App,
+    access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
+    snapshot, socket, state::App,
 };
 
 #[derive(OpenApi)]
@@ -72,7 +72,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::revoke_token))
         .routes(routes!(people::links, people::add_link))
         .routes(routes!(people::revoke_link))
-        .routes(routes!(people::audit))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(document))
 }
 
@@ -113,7 +114,7 @@ fn add_refusals(document: &mut Document) {
         ),
         (
             "429",
-            "Too many requests from this address; try again after `Retry-After` seconds",
+            "Too many requests from this address or with this account; try again after `Retry-After` seconds",
         ),
     ];
     let items = document.paths.paths.values_mut();

@@ -1,6 +1,6 @@
-//! Users, sessions, tokens and links, and the audit log.
+//! Users, sessions, tokens and links.
 
-use accounts::{Action, Cameras, Grant, Medium, Query, Role, now_s};
+use accounts::{Action, Cameras, Grant, Key, Medium, Networks, Places, Role, now_s};
 use axum::{
     Json,
     extract::{Path, State},
@@ -9,14 +9,15 @@ use axum::{
 };
 use hub::CameraId;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::{
-    access::Visa,
+    access::{Detail, Visa},
     body::Fields,
     login::Password,
-    problem::{Asked, Problem},
+    problem::Problem,
     state::App,
+    wire::Peer,
 };
 
 /// A link may hold for so long.
@@ -25,7 +26,7 @@ const LONGEST_LINK_S: u32 = 366 * 24 * 3600;
 /// A list under one name.
 #[derive(Debug, Serialize)]
 pub(crate) struct List<T> {
-    items: Vec<T>,
+    pub(crate) items: Vec<T>,
 }
 
 /// Something new, with the secret that is shown this once.
@@ -71,6 +72,35 @@ fn cameras(ids: Option<Vec<String>>) -> Result<Cameras, Problem> {
     Ok(Cameras::Only(ids.into_iter().collect()))
 }
 
+fn networks(key: &str, texts: &[String]) -> Result<Networks, Problem> {
+    Networks::parse(texts).map_err(|problem| Problem::with_key(key.to_owned(), problem))
+}
+
+fn places(allow: &[String], deny: &[String]) -> Result<Places, Problem> {
+    Ok(Places {
+        allow: networks("allow", allow)?,
+        deny: networks("deny", deny)?,
+    })
+}
+
+/// A grant in words, for the audit log.
+fn words(grant: &Grant) -> String {
+    let mut text = grant.role.name().to_owned();
+    if let Cameras::Only(ids) = &grant.cameras {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        text += &format!(", cameras {}", ids.join(" "));
+    }
+    for (word, list) in [
+        ("from", &grant.places.allow),
+        ("not from", &grant.places.deny),
+    ] {
+        if !list.is_empty() {
+            text += &format!(", {word} {}", list.texts().join(" "));
+        }
+    }
+    text
+}
+
 fn role(text: &str) -> Result<Role, Problem> {
     text.parse().map_err(|error: accounts::InvalidRole| {
         Problem::with_key("role".to_owned(), error.to_string())
@@ -81,23 +111,34 @@ fn until(seconds: u32) -> i64 {
     now_s() + i64::from(seconds)
 }
 
-fn secretive(made: Made) -> Response {
+fn secretive(made: Made, detail: String) -> Response {
     (
         StatusCode::CREATED,
         [(header::CACHE_CONTROL, "no-store")],
+        Detail(detail),
         Json(made),
     )
         .into_response()
 }
 
+/// A session, and whether it is the one that asks.
+#[derive(Debug, Serialize)]
+pub(crate) struct ListedSession {
+    #[serde(flatten)]
+    session: accounts::SessionView,
+    is_current: bool,
+}
+
 /// Sessions: one's own, or everybody's for administrators.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "accounts", responses((status = 200, body = serde_json::Value)))]
-pub(crate) async fn sessions(
-    State(app): State<App>,
-    visa: Visa,
-) -> Json<List<accounts::SessionView>> {
+pub(crate) async fn sessions(State(app): State<App>, visa: Visa) -> Json<List<ListedSession>> {
+    let sessions = app.accounts.sessions(whose(&visa)).into_iter();
+    let listed = sessions.map(|session| ListedSession {
+        is_current: visa.0.key == Key::Session(session.id),
+        session,
+    });
     Json(List {
-        items: app.accounts.sessions(whose(&visa)),
+        items: listed.collect(),
     })
 }
 
@@ -110,11 +151,13 @@ pub(crate) async fn end_session(
     State(app): State<App>,
     visa: Visa,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    app.accounts
-        .end_session(number(&id, "session")?, whose(&visa))
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, Detail), Problem> {
+    let id = number(&id, "session")?;
+    let sessions = app.accounts.sessions(whose(&visa));
+    let session = sessions.into_iter().find(|session| session.id == id);
+    let detail = session.map(|session| format!("{} from {}", session.user, session.address));
+    app.accounts.end_session(id, whose(&visa)).await?;
+    Ok((StatusCode::NO_CONTENT, Detail(detail.unwrap_or_default())))
 }
 
 /// Everybody who has an account.
@@ -140,6 +183,13 @@ pub(crate) struct NewUser {
     role: String,
     /// Ids of cameras; without it every camera, those that come later too.
     cameras: Option<Vec<String>>,
+    /// Networks the user may come from, such as `192.168.0.0/16`; without any, from everywhere.
+    #[serde(default)]
+    #[schema(example = json!(["192.168.0.0/16"]))]
+    allow: Vec<String>,
+    /// Networks the user may not come from, whatever else is said.
+    #[serde(default)]
+    deny: Vec<String>,
 }
 
 /// Add a user.
@@ -155,16 +205,18 @@ pub(crate) async fn add_user(
     let grant = Grant {
         role: role(&new.role)?,
         cameras: cameras(new.cameras)?,
+        places: places(&new.allow, &new.deny)?,
     };
     let id = app
         .accounts
         .add_user(&new.name, new.password.0, &grant)
         .await?;
-    Ok(secretive(Made {
+    let made = Made {
         id,
         secret: None,
         address: None,
-    }))
+    };
+    Ok(secretive(made, format!("{}, {}", new.name, words(&grant))))
 }
 
 /// Other rights, and a new password if there is one.
@@ -176,6 +228,10 @@ pub(crate) struct ChangedUser {
     role: String,
     /// Ids of cameras; without it every camera.
     cameras: Option<Vec<String>>,
+    /// Networks the user may come from, `[]` for everywhere; without it as it was.
+    allow: Option<Vec<String>>,
+    /// Networks the user may not come from; without it as it was.
+    deny: Option<Vec<String>>,
     /// A new password, if it is to be changed.
     #[schema(value_type = Option<String>)]
     password: Option<Password>,
@@ -189,19 +245,36 @@ pub(crate) struct ChangedUser {
 ))]
 pub(crate) async fn change_user(
     State(app): State<App>,
+    visa: Visa,
+    peer: Peer,
     Path(id): Path<String>,
     Fields(changed): Fields<ChangedUser>,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Detail), Problem> {
     let id = number(&id, "user")?;
+    let mut places = app.accounts.places(id).unwrap_or_default();
+    if let Some(allow) = &changed.allow {
+        places.allow = networks("allow", allow)?;
+    }
+    if let Some(deny) = &changed.deny {
+        places.deny = networks("deny", deny)?;
+    }
+    let from = peer.address.ip();
+    if visa.0.user == Some(id) && !places.contain(from) {
+        let problem = format!("this would shut you out: you come from {from}");
+        return Err(Problem::with_key("allow".to_owned(), problem));
+    }
     let grant = Grant {
         role: role(&changed.role)?,
         cameras: cameras(changed.cameras)?,
+        places,
     };
+    let mut detail = format!("{}, {}", name_of(&app, id), words(&grant));
     app.accounts.change_user(id, &grant).await?;
     if let Some(password) = changed.password {
         app.accounts.set_password(id, password.0, None).await?;
+        detail += ", new password";
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, Detail(detail)))
 }
 
 /// Remove a user, with all sessions, tokens and links.
@@ -213,9 +286,17 @@ pub(crate) async fn change_user(
 pub(crate) async fn remove_user(
     State(app): State<App>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    app.accounts.remove_user(number(&id, "user")?).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, Detail), Problem> {
+    let id = number(&id, "user")?;
+    let name = name_of(&app, id);
+    app.accounts.remove_user(id).await?;
+    Ok((StatusCode::NO_CONTENT, Detail(name)))
+}
+
+fn name_of(app: &App, user: i64) -> String {
+    let users = app.accounts.users();
+    let user = users.into_iter().find(|view| view.id == user);
+    user.map(|user| user.name).unwrap_or_default()
 }
 
 /// Tokens: one's own, or everybody's for administrators. Without their secrets.
@@ -240,6 +321,13 @@ pub(crate) struct NewToken {
     cameras: Option<Vec<String>>,
     /// Seconds from now; without it until it is revoked.
     expires_in_s: Option<u32>,
+    /// Networks it may be used from, such as `192.168.1.20`; without any, from wherever one may oneself.
+    #[serde(default)]
+    #[schema(example = json!(["192.168.1.20"]))]
+    allow: Vec<String>,
+    /// Networks it may not be used from, whatever else is said.
+    #[serde(default)]
+    deny: Vec<String>,
 }
 
 /// Make a token. The secret is in the answer, and nowhere else.
@@ -256,6 +344,7 @@ pub(crate) async fn add_token(
     let grant = Grant {
         role: role(&new.role)?,
         cameras: cameras(new.cameras)?,
+        places: places(&new.allow, &new.deny)?,
     };
     if grant.role > visa.0.role {
         return Err(Problem::new(
@@ -263,16 +352,25 @@ pub(crate) async fn add_token(
             "A token cannot do more than you.",
         ));
     }
+    if new.expires_in_s == Some(0) {
+        let problem = "expected at least a second".to_owned();
+        return Err(Problem::with_key("expires_in_s".to_owned(), problem));
+    }
     let expires_s = new.expires_in_s.map(until);
     let (id, secret) = app
         .accounts
         .add_token(&new.name, visa.0.user, &grant, expires_s)
         .await?;
-    Ok(secretive(Made {
+    let made = Made {
         id,
         secret: Some(secret.expose().to_owned()),
         address: None,
-    }))
+    };
+    let until = new
+        .expires_in_s
+        .map_or_else(String::new, |seconds| format!(", for {seconds} s"));
+    let detail = format!("{} ({id}), {}{until}", new.name, words(&grant));
+    Ok(secretive(made, detail))
 }
 
 /// Revoke a token. What it had open is closed within two seconds.
@@ -284,11 +382,13 @@ pub(crate) async fn revoke_token(
     State(app): State<App>,
     visa: Visa,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    app.accounts
-        .revoke_token(number(&id, "token")?, whose(&visa))
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, Detail), Problem> {
+    let id = number(&id, "token")?;
+    let tokens = app.accounts.tokens(whose(&visa));
+    let token = tokens.into_iter().find(|token| token.id == id);
+    app.accounts.revoke_token(id, whose(&visa)).await?;
+    let name = token.map(|token| token.name).unwrap_or_default();
+    Ok((StatusCode::NO_CONTENT, Detail(name)))
 }
 
 /// Links: one's own, or everybody's for administrators. Without their secrets.
@@ -353,11 +453,13 @@ pub(crate) async fn add_link(
         what.name(),
         secret.expose()
     );
-    Ok(secretive(Made {
+    let made = Made {
         id,
         secret: None,
         address: Some(address),
-    }))
+    };
+    let detail = format!("{id}, {} of {camera}, for {expires_in_s} s", what.name());
+    Ok(secretive(made, detail))
 }
 
 /// Revoke a link. What it had open is closed within two seconds.
@@ -374,31 +476,4 @@ pub(crate) async fn revoke_link(
         .revoke_link(number(&id, "link")?, whose(&visa))
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Which part of the audit log.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Part {
-    /// Only entries with a smaller number: the last one of the page before.
-    before: Option<i64>,
-    /// So many at most; 100 without it, 10000 at the most.
-    limit: Option<u32>,
-}
-
-/// Who logged in, failed, watched, and changed what; newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "accounts", params(Part), responses((status = 200, body = serde_json::Value)))]
-pub(crate) async fn audit(
-    State(app): State<App>,
-    Asked(part): Asked<Part>,
-) -> Result<Json<List<accounts::Noted>>, Problem> {
-    let limit = part.limit.unwrap_or(100).min(10_000);
-    let items = app
-        .accounts
-        .audit(Query {
-            before: part.before,
-            limit,
-        })
-        .await?;
-    Ok(Json(List { items }))
 }

@@ -60,8 +60,17 @@ impl Problem {
 
     /// More than `limits` allows of something; told when it will be allowed again.
     pub(crate) fn too_many(what: &str, wait: Duration) -> Self {
+        Self::wait(&format!("{what} from this address"), wait)
+    }
+
+    /// The same, for an account.
+    pub(crate) fn too_many_of_account(what: &str, wait: Duration) -> Self {
+        Self::wait(&format!("{what} with this account"), wait)
+    }
+
+    fn wait(what: &str, wait: Duration) -> Self {
         let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let detail = format!("Too many {what} from this address. Try again in {wait_s} s.");
+        let detail = format!("Too many {what}. Try again in {wait_s} s.");
         Self {
             retry_after_s: Some(wait_s),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)

@@ -18,7 +18,7 @@ use crate::{
     Admin, Config,
     access::{Doors, Visa},
     events::Events,
-    gate::{LoginLimiter, Openings},
+    gate::{LoginLimiter, Openings, Requests},
     problem::Problem,
     viewers::Viewers,
 };
@@ -31,11 +31,12 @@ pub(crate) struct App {
     pub(crate) admin: Admin,
     pub(crate) accounts: Accounts,
     pub(crate) doors: Doors,
-    /// Failed logins that are written down, and codes that may be tried: whoever guesses does not fill the disk.
+    /// Log lines about failed logins: whoever guesses does not fill the disk.
     pub(crate) failures: Arc<DefaultDirectRateLimiter>,
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,

@@ -277,11 +277,13 @@ impl Drop for Place {
         inner.watching.remove(id);
         let watching = inner.watching.len();
         drop(inner);
+        let reason = self.ended.unwrap_or_else(|| self.fate.reason());
+        let watched_s = opened.elapsed().as_secs();
         info!(
             viewer = id,
             camera = %self.viewer.camera,
-            reason = self.ended.unwrap_or_else(|| self.fate.reason()),
-            watched_s = opened.elapsed().as_secs(),
+            reason,
+            watched_s,
             frames = frames.load(Relaxed),
             skipped = skipped.load(Relaxed),
             bytes = bytes.load(Relaxed),
@@ -293,7 +295,7 @@ impl Drop for Place {
             address: self.viewer.address.to_string(),
             action: "watched",
             camera: Some(self.viewer.camera.to_string()),
-            detail: format!("{} s", opened.elapsed().as_secs()),
+            detail: format!("{watched_s} s, {reason}"),
         });
     }
 }

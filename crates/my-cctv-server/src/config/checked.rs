@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use accounts::Retention;
 use camera::{Language, SourceSpec};
 use control::ControlSet;
 use hub::CameraId;
@@ -18,7 +19,9 @@ use super::{
     ConfigError,
     encryption::{self, check_tls},
     gate::check_gate,
-    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer},
+    raw::{
+        LogFormat, RawAudit, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer,
+    },
 };
 
 /// Everything the server is told.
@@ -40,8 +43,8 @@ pub(crate) struct Config {
     pub(crate) is_login_on: bool,
     /// The file with the accounts.
     pub(crate) accounts: PathBuf,
-    /// Days for which the audit log is kept.
-    pub(crate) audit_days: u32,
+    /// How long the audit log is kept, and how much of it.
+    pub(crate) audit: Retention,
 }
 
 /// How connections are encrypted.
@@ -88,8 +91,15 @@ impl Config {
         };
         let cameras = check_cameras(list, for_all)
             .map_err(|error| ConfigError(format!("{origin}: {error}")))?;
-        let audit_days = within("audit_days", raw.auth.audit_days, 1, 36_500)
-            .map_err(|(key, problem)| at(&format!("auth.{key}"), problem))?;
+        let in_audit = |(key, problem): (&str, String)| at(&format!("audit.{key}"), problem);
+        let RawAudit {
+            retention_days,
+            max_entries,
+        } = raw.audit;
+        let audit = Retention {
+            days: within("retention_days", retention_days, 1, 36_500).map_err(in_audit)?,
+            entries: within("max_entries", max_entries, 1000, 10_000_000).map_err(in_audit)?,
+        };
         let beside = raw.server.data_dir.join("accounts.db");
         let accounts = raw.auth.database.unwrap_or(beside);
         Ok(Self {
@@ -104,7 +114,7 @@ impl Config {
             max_cpu_percent,
             is_login_on: raw.auth.enabled,
             accounts,
-            audit_days,
+            audit,
         })
     }
 
@@ -173,7 +183,10 @@ impl Config {
         line(
             "login",
             if self.is_login_on {
-                format!("needed; the audit log is kept for {} days", self.audit_days)
+                format!(
+                    "needed; the audit log is kept for {} days, {} entries at most",
+                    self.audit.days, self.audit.entries
+                )
             } else {
                 "off: whoever reaches the port sees the pictures".to_owned()
             },
@@ -449,8 +462,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_name() {
         check(
-            "[auth]\naudit_days = 0",
-            "`auth.audit_days`: 0 is out of range",
+            "[audit]\nretention_days = 0",
+            "`audit.retention_days`: 0 is out of range",
         );
         check(
             "[server.tls]\ncertificate = \"a\"",

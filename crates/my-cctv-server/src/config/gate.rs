@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use accounts::Networks;
 use rustix::system::uname;
-use serve::{GateConfig, HostName, Networks};
+use serve::{GateConfig, HostName};
 
 use super::raw::{RawLimits, RawServer};
 
@@ -40,7 +41,12 @@ pub(super) fn check_gate(
         streams_per_15_min: limits
             .streams_per_15_min
             .unwrap_or(max_viewers.saturating_mul(2).max(100)),
+        // All may come with one account, too.
+        streams_per_15_min_and_account: limits
+            .streams_per_15_min_and_account
+            .unwrap_or(max_viewers.saturating_mul(2).max(100)),
         api_per_minute: limits.api_per_minute,
+        api_per_minute_and_account: limits.api_per_minute_and_account,
         // Beside their streams, a few for the page of each.
         connections_per_address: limits
             .connections_per_address

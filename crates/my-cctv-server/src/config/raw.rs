@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
+    pub(crate) audit: RawAudit,
     pub(crate) limits: RawLimits,
     pub(crate) log: RawLog,
     pub(crate) quality: RawQuality,
@@ -67,7 +68,9 @@ impl Default for RawServer {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawLimits {
     pub(crate) streams_per_15_min: Option<u32>,
+    pub(crate) streams_per_15_min_and_account: Option<u32>,
     pub(crate) api_per_minute: u32,
+    pub(crate) api_per_minute_and_account: u32,
     pub(crate) connections_per_address: Option<u32>,
 }
 
@@ -75,7 +78,9 @@ impl Default for RawLimits {
     fn default() -> Self {
         Self {
             streams_per_15_min: None,
+            streams_per_15_min_and_account: None,
             api_per_minute: 600,
+            api_per_minute_and_account: 1200,
             connections_per_address: None,
         }
     }
@@ -135,7 +140,6 @@ pub(crate) enum RawChallenge {
 pub(crate) struct RawAuth {
     pub(crate) enabled: bool,
     pub(crate) database: Option<PathBuf>,
-    pub(crate) audit_days: u32,
 }
 
 impl Default for RawAuth {
@@ -143,7 +147,22 @@ impl Default for RawAuth {
         Self {
             enabled: true,
             database: None,
-            audit_days: 90,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawAudit {
+    pub(crate) retention_days: u32,
+    pub(crate) max_entries: u32,
+}
+
+impl Default for RawAudit {
+    fn default() -> Self {
+        Self {
+            retention_days: 90,
+            max_entries: 100_000,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use accounts::{Credential, Entry, Error, Secret, Who};
+use accounts::{Credential, Entry, Error, Secret, Weight, Who};
 use axum::{
     extract::Query,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
@@ -14,6 +14,9 @@ use crate::{problem::Problem, state::App, wire::Peer};
 
 /// Bytes of an `Authorization` that are looked at.
 const LONGEST: usize = 1024;
+/// For the audit log.
+const ELSEWHERE: &str = "not from this address";
+const UNKNOWN: &str = "no such token or link, or not any more";
 
 #[derive(Default, Deserialize)]
 struct InAddress {
@@ -31,6 +34,8 @@ fn wrong() -> Problem {
 /// Whoever asks; nobody, if nothing is shown. What is shown and wrong is an error, even where nothing is needed.
 pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem> {
     let accounts = &app.accounts;
+    let peer = parts.extensions.get::<Peer>().ok_or_else(wrong)?;
+    let from = peer.address.ip();
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let text = value
             .to_str()
@@ -40,7 +45,7 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
         let (scheme, rest) = text.split_once(' ').ok_or_else(wrong)?;
         return if scheme.eq_ignore_ascii_case("bearer") {
             let token = Credential::Token(Secret::from(rest.trim().to_owned()));
-            accounts.identify(&token).map(Some).ok_or_else(wrong)
+            by_secret(app, peer, &token)
         } else if scheme.eq_ignore_ascii_case("basic") {
             let decoded = STANDARD.decode(rest.trim()).ok();
             let text = decoded
@@ -48,8 +53,7 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
                 .ok_or_else(wrong)?;
             let (name, password) = text.split_once(':').ok_or_else(wrong)?;
             let password = Secret::from(password.to_owned());
-            let peer = parts.extensions.get::<Peer>();
-            by_password(app, peer, name, password)
+            by_password(app, Some(peer), name, password)
                 .await?
                 .map(Some)
                 .ok_or_else(wrong)
@@ -62,17 +66,39 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
         let Query(InAddress { token, link }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
         let token = token.map(|text| Credential::TokenInAddress(text.into()));
         if let Some(credential) = token.or(link.map(|text| Credential::Link(text.into()))) {
-            return accounts.identify(&credential).map(Some).ok_or_else(wrong);
+            return by_secret(app, peer, &credential);
         }
     }
-    let is_secure = parts
-        .extensions
-        .get::<Peer>()
-        .is_some_and(|peer| peer.is_secure);
-    let session = cookie(&parts.headers, cookie_name(is_secure));
-    let session =
-        session.and_then(|text| accounts.identify(&Credential::Session(text.to_owned().into())));
-    Ok(session.or_else(|| accounts.again(accounts::Key::Open)))
+    let session = cookie(&parts.headers, cookie_name(peer.is_secure));
+    // One that is over is no error: whoever has it is shown where to log in.
+    let session = session.and_then(|text| {
+        let credential = Credential::Session(text.to_owned().into());
+        by_secret(app, peer, &credential).ok().flatten()
+    });
+    Ok(session.or_else(|| accounts.again(accounts::Key::Open, from)))
+}
+
+/// Whoever has this secret. Why one is refused is for the administrator alone.
+fn by_secret(app: &App, peer: &Peer, credential: &Credential) -> Result<Option<Who>, Problem> {
+    let from = peer.address.ip();
+    if let Some(who) = app.accounts.identify(credential, from) {
+        return Ok(Some(who));
+    }
+    let (who, detail, weight) = match app.accounts.elsewhere(credential, from) {
+        Some(who) => (who, ELSEWHERE, Weight::Often),
+        // Browsers keep cookies for longer than sessions hold: that is nothing to be told of.
+        None if matches!(credential, Credential::Session(_)) => return Err(wrong()),
+        None => (String::new(), UNKNOWN, Weight::Stranger),
+    };
+    let entry = Entry {
+        who,
+        address: peer.address.to_string(),
+        action: "refused",
+        camera: None,
+        detail: detail.to_owned(),
+    };
+    app.accounts.note_as(entry, weight);
+    Err(wrong())
 }
 
 /// The way in by name and password: the page's form and Basic alike.
@@ -82,16 +108,17 @@ pub(crate) async fn by_password(
     name: &str,
     password: Secret,
 ) -> Result<Option<Who>, Problem> {
-    if let Some(who) = app.accounts.remembered(name, &password) {
+    let address = peer.map(|peer| peer.address.ip());
+    let from = address.ok_or_else(wrong)?;
+    if let Some(who) = app.accounts.remembered(name, &password, from) {
         return Ok(Some(who));
     }
-    let address = peer.map(|peer| peer.address.ip());
     if let Some(Err(wait)) = address.map(|ip| app.logins.attempt(ip, name, Instant::now())) {
         return Err(Problem::too_many("logins", wait));
     }
     let found = app
         .accounts
-        .by_password(name, password)
+        .by_password(name, password, from)
         .await
         .map_err(|error| match error {
             Error::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
@@ -106,17 +133,20 @@ pub(crate) async fn by_password(
     if let (Some(ip), true) = (address, found.is_some()) {
         app.logins.succeeded(ip, name, Instant::now());
     }
-    if found.is_none() && app.failures.check().is_ok() {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    if found.is_none() {
         let address = peer.map_or_else(String::new, |peer| peer.address.to_string());
-        tracing::info!(%address, "a login failed");
-        app.accounts.note(Entry {
-            who: name,
+        if app.failures.check().is_ok() {
+            tracing::info!(%address, "a login failed");
+        }
+        let is_elsewhere = !app.accounts.is_place(name, from);
+        let entry = Entry {
+            who: name.chars().filter(|c| !c.is_control()).take(64).collect(),
             address,
             action: "login failed",
             camera: None,
-            detail: String::new(),
-        });
+            detail: if is_elsewhere { ELSEWHERE } else { "" }.to_owned(),
+        };
+        app.accounts.note_as(entry, Weight::Stranger);
     }
     Ok(found)
 }

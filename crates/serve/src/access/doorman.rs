@@ -1,6 +1,7 @@
 //! What is open is asked about again: a stream or a socket ends soon after the right to it.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Doors(Arc<Mutex<Vec<Weak<Standing>>>>);
 #[derive(Debug)]
 struct Standing {
     visa: Visa,
+    from: IpAddr,
     shut: CancellationToken,
 }
 
@@ -31,9 +33,10 @@ struct Standing {
 pub(crate) struct Door(Arc<Standing>);
 
 impl Doors {
-    pub(crate) fn open(&self, visa: Visa) -> Door {
+    pub(crate) fn open(&self, visa: Visa, from: IpAddr) -> Door {
         let standing = Arc::new(Standing {
             visa,
+            from,
             shut: CancellationToken::new(),
         });
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +83,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 
 fn ask_again(app: &App) {
     for viewer in app.viewers.list() {
-        let still = app.accounts.again(viewer.visa.0.key);
+        let still = app.accounts.again(viewer.visa.0.key, viewer.address.ip());
         if !still.is_some_and(|who| who.may(Action::Stream, Some(viewer.camera.as_str()))) {
             info!(viewer = viewer.id, "the right to this stream is gone");
             app.viewers.end(viewer.id);
@@ -88,7 +91,7 @@ fn ask_again(app: &App) {
     }
     for door in app.doors.all() {
         // With other rights it is another conversation: the client comes back and is greeted anew.
-        let still = app.accounts.again(door.visa.0.key);
+        let still = app.accounts.again(door.visa.0.key, door.from);
         if !still.is_some_and(|who| is_same(&who, &door.visa.0)) {
             door.shut.cancel();
         }

@@ -3,13 +3,14 @@
 //! [`rules`] says what each route is about, [`credentials`] who asks, and `accounts::may` whether that goes together.
 //! What stays open afterwards is asked about again by [`doorman`].
 
+mod chronicle;
 mod credentials;
 mod doorman;
 mod rules;
 
 use std::{convert::Infallible, sync::Arc};
 
-use accounts::{Action, Entry, Key, Who};
+use accounts::{Action, Entry, Key, Weight, Who};
 use axum::{
     extract::{
         FromRequestParts, MatchedPath, OptionalFromRequestParts, RawPathParams, Request, State,
@@ -21,6 +22,7 @@ use axum::{
 
 use crate::{problem::Problem, state::App, wire::Peer};
 
+pub(crate) use chronicle::Detail;
 pub(crate) use credentials::{by_password, clear_cookie, is_foreign, set_cookie};
 pub(crate) use doorman::{Door, Doors, run};
 pub(crate) use rules::Rule;
@@ -67,7 +69,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("", MatchedPath::as_str);
-    let method = if parts.method == Method::HEAD {
+    let is_head = parts.method == Method::HEAD;
+    let method = if is_head {
         Method::GET
     } else {
         parts.method.clone()
@@ -88,6 +91,11 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Err(_) if matches!(rule, Rule::Open) => None,
         Err(problem) => return problem.into_response(),
     };
+    if let Some(who) = &who
+        && let Err(problem) = app.requests.check(who, &method, parts.uri.path())
+    {
+        return problem.into_response();
+    }
     let params = RawPathParams::from_request_parts(&mut parts, &()).await;
     let id = params.ok().and_then(|params| {
         let id = params.iter().find(|(name, _)| *name == "id");
@@ -133,21 +141,43 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         parts.extensions.insert(Visa(who.clone()));
     }
     let peer = parts.extensions.get::<Peer>().cloned();
-    let path = parts.uri.path().to_owned();
-    let response = next.run(Request::from_parts(parts, body)).await;
-    if let (true, Some(who), Some(peer), true) =
-        (changes, actor, peer, response.status().is_success())
-    {
-        app.accounts.note(Entry {
-            who: who.name.clone(),
-            address: peer.address.to_string(),
-            action: "changed",
-            camera: id.filter(|_| matches!(rule, Rule::Camera(_))),
-            // The path alone: what stands behind the question mark may be a secret.
-            detail: format!("{method} {path}"),
-        });
+    let uri = parts.uri.path().to_owned();
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let detail = response.extensions_mut().remove::<Detail>();
+    let (Some(who), Some(peer), true) = (actor, peer, response.status().is_success()) else {
+        return response;
+    };
+    let entry = |action, camera, detail| Entry {
+        who: who.name.clone(),
+        address: peer.address.to_string(),
+        action,
+        camera,
+        detail,
+    };
+    let is_snapshot = matches!(
+        rule,
+        Rule::First(Action::Snapshot) | Rule::Camera(Action::Snapshot)
+    );
+    if let Some(word) = chronicle::word(&method, path) {
+        let camera = id.filter(|_| matches!(rule, Rule::Camera(_)));
+        // The path alone: what stands behind the question mark may be a secret.
+        let more = detail.map_or_else(String::new, |Detail(more)| format!(": {more}"));
+        let entry = entry(word, camera, format!("{method} {uri}{more}"));
+        app.accounts.note(entry);
+    } else if is_snapshot && !is_head {
+        let camera = id.or_else(|| first_seen(&app, &who));
+        let entry = entry("snapshot", camera, String::new());
+        app.accounts.note_as(entry, Weight::Often);
     }
     response
+}
+
+/// The camera that is meant where none is named.
+fn first_seen(app: &App, who: &Who) -> Option<String> {
+    let streams = app.hub.streams();
+    let ids = streams.iter().map(|stream| stream.id().as_str());
+    let mut ids = ids.filter(|id| who.cameras.contains(id));
+    ids.next().map(str::to_owned)
 }
 
 /// Nobody we know: people are shown where to log in, programs are told what is missing.

@@ -80,6 +80,7 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("PUT", "/api/v1/users/{id}", Any(ManageUsers)),
     ("DELETE", "/api/v1/users/{id}", Any(ManageUsers)),
     ("GET", "/api/v1/audit", Any(SeeAudit)),
+    ("GET", "/api/v1/audit/export", Any(SeeAudit)),
 ];
 
 /// The line of this route.

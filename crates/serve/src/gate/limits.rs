@@ -1,9 +1,11 @@
-//! How much one address may ask for: requests, streams, connections. An IPv6 address counts as its /64, which is what
-//! a household or a machine has.
+//! How much one address, and one account, may ask for: requests, streams, connections. An IPv6 address counts as its
+//! /64, which is what a household or a machine has. A token counts for itself: a program that asks too much does not
+//! stop the one who made its token.
 
 use std::{
     collections::HashMap,
     fmt,
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
@@ -13,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use accounts::{Key, Who};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, DefaultClock},
@@ -43,20 +46,41 @@ pub(super) fn key(address: IpAddr) -> IpAddr {
     }
 }
 
-/// So many per address and period, all at once or one after the other.
-pub(super) struct Keyed {
-    limiter: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
+/// What is counted as one, of those who are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Account {
+    User(i64),
+    Token(i64),
+    Link(i64),
+}
+
+impl Account {
+    /// Nobody's, where login is switched off.
+    pub(crate) fn of(who: &Who) -> Option<Self> {
+        match who.key {
+            Key::Open => None,
+            Key::Password(id, _) => Some(Self::User(id)),
+            Key::Session(_) => who.user.map(Self::User),
+            Key::Token(id) => Some(Self::Token(id)),
+            Key::Link(id) => Some(Self::Link(id)),
+        }
+    }
+}
+
+/// So many per key and period, all at once or one after the other.
+pub(super) struct Keyed<K: Clone + Eq + Hash> {
+    limiter: RateLimiter<K, HashMapStateStore<K>, DefaultClock>,
     checks: AtomicU32,
 }
 
-impl fmt::Debug for Keyed {
+impl<K: Clone + Eq + Hash> fmt::Debug for Keyed<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.limiter.len();
         f.debug_struct("Keyed").field("keys", &keys).finish()
     }
 }
 
-impl Keyed {
+impl<K: Clone + Eq + Hash> Keyed<K> {
     /// `None` for no limit.
     pub(super) fn new(count: u32, period: Duration) -> Option<Self> {
         let count = NonZeroU32::new(count)?;
@@ -68,7 +92,7 @@ impl Keyed {
     }
 
     /// Counts one; or says how long to wait for the next.
-    pub(super) fn check(&self, key: IpAddr) -> Result<(), Duration> {
+    pub(super) fn check(&self, key: K) -> Result<(), Duration> {
         let is_full = self.limiter.len() >= MOST_KEYS;
         if self.checks.fetch_add(1, Relaxed).is_multiple_of(SWEEP) {
             self.limiter.retain_recent();
@@ -82,73 +106,157 @@ impl Keyed {
     }
 }
 
-/// Streams opened by each address.
-///
-/// The limit is against opening and closing, which starts cameras and fills logs, and not against people whose line or
-/// whose server failed: a stream that ran for a while and ended, for whatever reason, may be opened again within a
-/// minute without being counted. A restart of the server forgets all counts.
+/// Requests made by each account.
 #[derive(Debug)]
-pub(crate) struct Openings {
-    limit: Option<Keyed>,
-    returns: Mutex<Returns>,
+pub(crate) struct Requests {
+    limit: Option<Keyed<Account>>,
     refused: Flood,
 }
 
-/// An open stream, for the address that opened it.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    openings: Arc<Openings>,
-    key: IpAddr,
-    since: Instant,
-}
-
-impl Openings {
-    pub(super) fn new(per_15_min: u32) -> Arc<Self> {
+impl Requests {
+    pub(super) fn new(per_minute: u32) -> Arc<Self> {
         Arc::new(Self {
-            limit: Keyed::new(per_15_min, Duration::from_secs(15 * 60)),
-            returns: Mutex::default(),
+            limit: Keyed::new(per_minute, Duration::from_secs(60)),
             refused: Flood::default(),
         })
     }
 
     /// Counts one; or says how long to wait for the next.
-    pub(crate) fn open(self: &Arc<Self>, address: IpAddr) -> Result<Opening, Duration> {
-        let key = key(address);
-        let since = Instant::now();
-        if let Some(limit) = &self.limit
-            && !self.returns().take(key, since)
-        {
-            limit.check(key).inspect_err(|wait| {
-                if let Some(count) = self.refused.note() {
-                    let wait_s = wait.as_secs();
-                    info!(%address, count, wait_s, "stream refused: the address has opened limits.streams_per_15_min");
-                }
-            })?;
-        }
-        Ok(Opening {
-            openings: self.clone(),
-            key,
-            since,
+    pub(super) fn count(&self, who: &Who) -> Result<(), Duration> {
+        let (Some(limit), Some(account)) = (&self.limit, Account::of(who)) else {
+            return Ok(());
+        };
+        limit.check(account).inspect_err(|_| {
+            if let Some(count) = self.refused.note() {
+                let who = &who.name;
+                info!(%who, count, "request refused: the account has made limits.api_per_minute_and_account");
+            }
+        })
+    }
+}
+
+/// Streams opened by each address and by each account.
+///
+/// The limits are against opening and closing, which starts cameras and fills logs, and not against people whose line or
+/// whose server failed: a stream that ran for a while and ended, for whatever reason, may be opened again within a
+/// minute without being counted. A restart of the server forgets all counts.
+#[derive(Debug)]
+pub(crate) struct Openings {
+    addresses: Counted<IpAddr>,
+    accounts: Counted<Account>,
+    refused: Flood,
+}
+
+/// How long to wait, and what was opened too often by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Address(Duration),
+    Account(Duration),
+}
+
+#[derive(Debug)]
+struct Counted<K: Clone + Eq + Hash> {
+    limit: Option<Keyed<K>>,
+    returns: Mutex<Returns<K>>,
+}
+
+/// An open stream, for the address and the account that opened it.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    openings: Arc<Openings>,
+    address: IpAddr,
+    account: Option<Account>,
+    since: Instant,
+}
+
+impl Openings {
+    pub(super) fn new(of_address: u32, of_account: u32) -> Arc<Self> {
+        Arc::new(Self {
+            addresses: Counted::new(of_address),
+            accounts: Counted::new(of_account),
+            refused: Flood::default(),
         })
     }
 
-    fn returns(&self) -> MutexGuard<'_, Returns> {
+    /// Counts one; or says how long to wait for the next.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        address: IpAddr,
+        account: Option<Account>,
+    ) -> Result<Opening, Refused> {
+        let since = Instant::now();
+        let key = key(address);
+        // The address first: whoever is refused by it takes nothing from others with the same account.
+        let counted = self.addresses.open(key, since).map_err(Refused::Address);
+        let counted = counted.and_then(|()| {
+            account.map_or(Ok(()), |account| {
+                self.accounts.open(account, since).map_err(Refused::Account)
+            })
+        });
+        counted.inspect_err(|refused| {
+            if let Some(count) = self.refused.note() {
+                let (limit, wait) = match refused {
+                    Refused::Address(wait) => ("limits.streams_per_15_min", wait),
+                    Refused::Account(wait) => ("limits.streams_per_15_min_and_account", wait),
+                };
+                let wait_s = wait.as_secs();
+                info!(%address, ?account, count, wait_s, "stream refused: {limit} were opened");
+            }
+        })?;
+        Ok(Opening {
+            openings: self.clone(),
+            address: key,
+            account,
+            since,
+        })
+    }
+}
+
+impl<K: Copy + Eq + Hash> Counted<K> {
+    fn new(per_15_min: u32) -> Self {
+        Self {
+            limit: Keyed::new(per_15_min, Duration::from_secs(15 * 60)),
+            returns: Mutex::default(),
+        }
+    }
+
+    fn open(&self, key: K, now: Instant) -> Result<(), Duration> {
+        match &self.limit {
+            Some(limit) if !self.returns().take(key, now) => limit.check(key),
+            _ => Ok(()),
+        }
+    }
+
+    fn left(&self, key: K, since: Instant, now: Instant) {
+        if self.limit.is_some() {
+            self.returns().left(key, since, now);
+        }
+    }
+
+    fn returns(&self) -> MutexGuard<'_, Returns<K>> {
         self.returns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        if self.openings.limit.is_some() {
-            let now = Instant::now();
-            self.openings.returns().left(self.key, self.since, now);
+        let now = Instant::now();
+        self.openings.addresses.left(self.address, self.since, now);
+        if let Some(account) = self.account {
+            self.openings.accounts.left(account, self.since, now);
         }
     }
 }
 
 /// Who may come back.
-#[derive(Debug, Default)]
-struct Returns(HashMap<IpAddr, Return>);
+#[derive(Debug)]
+struct Returns<K>(HashMap<K, Return>);
+
+impl<K> Default for Returns<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
 
 #[derive(Debug)]
 struct Return {
@@ -156,9 +264,9 @@ struct Return {
     until: Instant,
 }
 
-impl Returns {
+impl<K: Copy + Eq + Hash> Returns<K> {
     /// A stream that was opened at `since` has ended.
-    fn left(&mut self, key: IpAddr, since: Instant, now: Instant) {
+    fn left(&mut self, key: K, since: Instant, now: Instant) {
         if now.saturating_duration_since(since) < WATCHED {
             return;
         }
@@ -170,7 +278,7 @@ impl Returns {
         entry.until = until;
     }
 
-    fn take(&mut self, key: IpAddr, now: Instant) -> bool {
+    fn take(&mut self, key: K, now: Instant) -> bool {
         let Some(entry) = self.0.get_mut(&key) else {
             return false;
         };
@@ -286,18 +394,18 @@ mod tests {
             "{wait:?}"
         );
         assert_eq!(limit.check(ip("10.0.0.2")), Ok(()));
-        assert!(Keyed::new(0, Duration::from_secs(1)).is_none());
+        assert!(Keyed::<IpAddr>::new(0, Duration::from_secs(1)).is_none());
     }
 
     #[test]
     fn memory_is_bounded_however_many_addresses_there_are() {
-        let limit = Keyed::new(3, Duration::from_secs(900)).unwrap();
+        let limit = Keyed::<IpAddr>::new(3, Duration::from_secs(900)).unwrap();
         for n in 0..60_000_u32 {
             let _ = limit.check(std::net::Ipv4Addr::from(n).into());
         }
         assert!(limit.limiter.len() <= MOST_KEYS + 60_000 / SWEEP as usize);
         // What has recovered is forgotten.
-        let limit = Keyed::new(1_000_000, Duration::from_millis(1000)).unwrap();
+        let limit = Keyed::<IpAddr>::new(1_000_000, Duration::from_millis(1000)).unwrap();
         for n in 0..100 * SWEEP {
             let _ = limit.check(std::net::Ipv4Addr::from(n).into());
         }
@@ -327,6 +435,28 @@ mod tests {
         returns.left(one, at(0), at(200));
         returns.left(other, at(0), at(300));
         assert_eq!(returns.0.len(), 1);
+    }
+
+    #[test]
+    fn an_account_is_counted_wherever_it_comes_from_and_alone() {
+        let openings = Openings::new(4, 3);
+        let open = |address: &str, account| openings.open(ip(address), account).map(drop);
+        let (one, other) = (Some(Account::Token(1)), Some(Account::User(1)));
+        for n in 1..=3 {
+            assert_eq!(open(&format!("10.0.0.{n}"), one), Ok(()));
+        }
+        assert!(matches!(open("10.0.0.4", one), Err(Refused::Account(_))));
+        assert_eq!(open("10.0.0.4", other), Ok(()), "another account");
+        assert_eq!(open("10.0.0.4", None), Ok(()), "no account");
+        // The address was counted for the one that was refused, too.
+        assert_eq!(open("10.0.0.4", None), Ok(()));
+        // Refused by its address, it takes nothing from the account.
+        for _ in 0..10 {
+            assert!(matches!(open("10.0.0.4", other), Err(Refused::Address(_))));
+        }
+        assert_eq!(open("10.0.0.5", other), Ok(()));
+        assert_eq!(open("10.0.0.6", other), Ok(()));
+        assert!(matches!(open("10.0.0.7", other), Err(Refused::Account(_))));
     }
 
     #[test]

@@ -7,7 +7,6 @@ mod forwarded;
 mod headers;
 mod limits;
 mod logins;
-mod networks;
 mod sites;
 mod written;
 
@@ -18,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use accounts::{Networks, Places, Who};
 use axum::{
     Router,
     extract::{Request, State},
@@ -29,9 +29,8 @@ use tokio::{io::AsyncRead, time::timeout};
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
 
-pub(crate) use limits::{Opening, Openings};
+pub(crate) use limits::{Account, Opening, Openings, Refused, Requests};
 pub use logins::LoginLimiter;
-pub use networks::Networks;
 pub use written::{FrameAncestor, HostName, Origin};
 
 use crate::{problem::Problem, wire::Peer};
@@ -59,8 +58,12 @@ pub struct GateConfig {
     pub frame_ancestors: Vec<FrameAncestor>,
     /// Streams an address may open; 0 is no limit.
     pub streams_per_15_min: u32,
+    /// Streams an account may open; 0 is no limit.
+    pub streams_per_15_min_and_account: u32,
     /// Requests to the API an address may make; 0 is no limit.
     pub api_per_minute: u32,
+    /// Requests to the API an account may make; 0 is no limit.
+    pub api_per_minute_and_account: u32,
     /// Connections an address may have; 0 is no limit.
     pub connections_per_address: u32,
 }
@@ -70,13 +73,13 @@ pub struct GateConfig {
 pub(crate) struct Gate {
     trusted_proxies: Networks,
     proxy_protocol: bool,
-    allow: Networks,
-    deny: Networks,
+    places: Places,
     sites: Sites,
     cors_origins: Vec<HeaderValue>,
     dress: Dress,
     streams: Arc<Openings>,
-    api: Option<Keyed>,
+    api: Option<Keyed<IpAddr>>,
+    requests: Arc<Requests>,
     connections: Arc<Crowd>,
     strangers: Flood,
     crowds: Flood,
@@ -101,13 +104,19 @@ impl Gate {
         Arc::new(Self {
             trusted_proxies: config.trusted_proxies,
             proxy_protocol: config.proxy_protocol,
-            allow: config.allow,
-            deny: config.deny,
+            places: Places {
+                allow: config.allow,
+                deny: config.deny,
+            },
             sites: Sites::new(hosts, cors_origins.clone()),
             cors_origins,
             dress: Dress::new(&ancestors),
-            streams: Openings::new(config.streams_per_15_min),
+            streams: Openings::new(
+                config.streams_per_15_min,
+                config.streams_per_15_min_and_account,
+            ),
             api: Keyed::new(config.api_per_minute, Duration::from_secs(60)),
+            requests: Requests::new(config.api_per_minute_and_account),
             connections: Crowd::new(config.connections_per_address, max_connections),
             strangers: Flood::default(),
             crowds: Flood::default(),
@@ -120,6 +129,11 @@ impl Gate {
     /// How streams are counted.
     pub(crate) fn streams(&self) -> Arc<Openings> {
         self.streams.clone()
+    }
+
+    /// How requests of accounts are counted.
+    pub(crate) fn requests(&self) -> Arc<Requests> {
+        self.requests.clone()
     }
 
     /// A connection was taken. `None`: it is to be closed at once.
@@ -151,7 +165,7 @@ impl Gate {
     }
 
     fn is_allowed(&self, address: IpAddr) -> bool {
-        !self.deny.contain(address) && (self.allow.is_empty() || self.allow.contain(address))
+        self.places.contain(address)
     }
 
     /// Whose connection it is, once a proxy has said so. `None`: it is to be closed.
@@ -239,7 +253,7 @@ impl Gate {
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
         if let Some(api) = &self.api
-            && is_counted(request)
+            && is_counted(request.method(), request.uri().path())
         {
             api.check(limits::key(address)).map_err(|wait| {
                 if let Some(count) = self.eager.note() {
@@ -303,13 +317,23 @@ async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -
 
 /// Streams have a limit of their own. Pictures and the page's files have none: some programs take 20 pictures a second,
 /// and neither costs more than its sending.
-fn is_counted(request: &Request) -> bool {
-    let path = request.uri().path();
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+fn is_counted(method: &Method, path: &str) -> bool {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
     if is_read && (path.ends_with("/stream") || path.ends_with("/snapshot")) {
         return false;
     }
     !is_read || path.starts_with("/api") || matches!(path, "/ws" | "/health" | "/metrics")
+}
+
+impl Requests {
+    /// Counts a request of somebody, if it is one that counts.
+    pub(crate) fn check(&self, who: &Who, method: &Method, path: &str) -> Result<(), Problem> {
+        if !is_counted(method, path) {
+            return Ok(());
+        }
+        let checked = self.count(who);
+        checked.map_err(|wait| Problem::too_many_of_account("requests", wait))
+    }
 }
 
 /// A socket changes things too: it carries control, and browsers let any page open it.

@@ -75,7 +75,7 @@ pub(crate) async fn open(
     let Some(accept) = accept_key(&headers) else {
         return Ok(upgrade_required());
     };
-    let door = app.doors.open(visit.visa().clone());
+    let door = app.doors.open(visit.visa().clone(), visit.address().ip());
     let mut streams = app.hub.streams().into_iter();
     let stream = streams.find(|stream| {
         let is_meant = options

@@ -36,7 +36,7 @@ use crate::{
     events::{Event, status_event},
     farewell::Ear,
     feed::Feed,
-    gate::Opening,
+    gate::{Account, Opening, Refused},
     live::FULL,
     presets,
     state::App,
@@ -417,9 +417,9 @@ impl Talk {
         self.app.accounts.note(Entry {
             who: self.door.visa().0.name.clone(),
             address: self.visitor.address.to_string(),
-            action: "changed",
+            action: "controls set",
             camera: Some(stream.id().to_string()),
-            detail: format!("control {action}"),
+            detail: format!("{action}, by socket"),
         });
         let (progress, message) = controls::progress(&state);
         Ok(json!({
@@ -456,10 +456,16 @@ impl Talk {
         }
         self.watching = None;
         if self.opening.is_none() && !self.app.viewers.is_full() {
-            let opening = self.app.openings.open(self.visitor.address.ip());
-            let too_many = |wait: Duration| {
+            let account = Account::of(&self.door.visa().0);
+            let address = self.visitor.address.ip();
+            let opening = self.app.openings.open(address, account);
+            let too_many = |refused| {
+                let (by, wait) = match refused {
+                    Refused::Address(wait) => ("from this address", wait),
+                    Refused::Account(wait) => ("with this account", wait),
+                };
                 let wait_s = wait.as_secs() + 1;
-                format!("too many streams were opened from this address: try again in {wait_s} s")
+                format!("too many streams were opened {by}: try again in {wait_s} s")
             };
             self.opening = Some(opening.map_err(too_many)?);
         }

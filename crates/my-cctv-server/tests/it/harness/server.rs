@@ -39,6 +39,7 @@ pub(crate) struct Setup {
     dir: Arc<TempDir>,
     server: Table,
     auth: Table,
+    audit: Table,
     quality: Table,
     limits: Table,
     cameras: Vec<Table>,
@@ -56,6 +57,7 @@ impl Setup {
             dir,
             server: Table::new(),
             auth: Table::new(),
+            audit: Table::new(),
             quality: Table::new(),
             limits: Table::new(),
             cameras: vec![Table::new()],
@@ -76,7 +78,9 @@ impl Setup {
             .auth("database", accounts.to_str().unwrap())
             // A test asks far more often than people do, and all from one address.
             .limit("streams_per_15_min", 0)
+            .limit("streams_per_15_min_and_account", 0)
             .limit("api_per_minute", 0)
+            .limit("api_per_minute_and_account", 0)
             .limit("connections_per_address", 0)
             .camera("source", source)
             .camera("width", 320)
@@ -107,6 +111,12 @@ impl Setup {
     /// A key of `[auth]`.
     pub(crate) fn auth(mut self, key: &str, value: impl Into<Toml>) -> Self {
         self.auth.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A key of `[audit]`.
+    pub(crate) fn audit(mut self, key: &str, value: impl Into<Toml>) -> Self {
+        self.audit.insert(key.to_owned(), value.into());
         self
     }
 
@@ -191,6 +201,7 @@ impl Setup {
         let file = Table::from_iter([
             ("server".to_owned(), Toml::Table(self.server.clone())),
             ("auth".to_owned(), Toml::Table(self.auth.clone())),
+            ("audit".to_owned(), Toml::Table(self.audit.clone())),
             ("quality".to_owned(), Toml::Table(self.quality.clone())),
             ("limits".to_owned(), Toml::Table(self.limits.clone())),
             ("camera".to_owned(), Toml::Array(cameras)),

@@ -60,10 +60,16 @@ impl Socket {
     }
 
     pub(crate) fn on(stream: TcpStream, path: &str, server: &Server) -> Self {
+        let token = format!("Bearer {}", Token::get().secret);
+        Self::of(&token, stream, path, server)
+    }
+
+    /// A socket of whoever shows this `Authorization`.
+    pub(crate) fn of(who: &str, stream: TcpStream, path: &str, server: &Server) -> Self {
         let url = format!("ws://{}{path}", server.address);
         let request = tungstenite::http::Request::get(&url)
             .header("Host", server.address.to_string())
-            .header("Authorization", format!("Bearer {}", Token::get().secret))
+            .header("Authorization", who)
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")

@@ -1,11 +1,12 @@
-//! Lists of networks in CIDR notation.
+//! Lists of networks in CIDR notation, and where somebody may come from.
 
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
+use serde::Serialize;
 
 /// Networks, IPv4 and IPv6. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
@@ -34,13 +35,55 @@ impl Networks {
             .map(Self)
     }
 
-    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+    /// Whether the address is in one of them.
+    #[must_use]
+    pub fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// As it is kept: a JSON list; `None` for no network.
+pub(crate) fn text_of(networks: &Networks) -> Option<String> {
+    (!networks.is_empty()).then(|| serde_json::json!(networks).to_string())
+}
+
+impl Networks {
+    pub(crate) fn of_text(text: Option<String>) -> Option<Self> {
+        let Some(text) = text else {
+            return Some(Self::default());
+        };
+        let texts: Vec<String> = serde_json::from_str(&text).ok()?;
+        Self::parse(&texts).ok()
+    }
+
+    /// As they are written.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Where somebody may come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// If there are any, only these.
+    pub allow: Networks,
+    /// Not these, whatever else is said.
+    pub deny: Networks,
+}
+
+impl Places {
+    /// Whether one may come from this address.
+    #[must_use]
+    pub fn contain(&self, address: IpAddr) -> bool {
+        !self.deny.contain(address) && (self.allow.is_empty() || self.allow.contain(address))
     }
 }
 
@@ -83,6 +126,35 @@ mod tests {
         check("0.0.0.0/0", "2001:db8::1", false);
         check("::/0", "10.0.0.1", false);
         check("::1", "::1", true);
+    }
+
+    #[test]
+    fn whoever_is_denied_is_not_let_in_by_the_other_list() {
+        let list = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+            Networks::parse(&texts).unwrap()
+        };
+        let check = |allow: &[&str], deny: &[&str], address: &str, want: bool| {
+            let places = Places {
+                allow: list(allow),
+                deny: list(deny),
+            };
+            let found = places.contain(address.parse().unwrap());
+            assert_eq!(found, want, "{address} {allow:?} {deny:?}");
+        };
+        check(&[], &[], "203.0.113.7", true);
+        check(&["192.168.0.0/16"], &[], "192.168.1.7", true);
+        check(&["192.168.0.0/16"], &[], "203.0.113.7", false);
+        check(&["192.168.0.0/16"], &[], "2001:db8::7", false);
+        check(&[], &["203.0.113.0/24"], "203.0.113.7", false);
+        check(&[], &["203.0.113.0/24"], "::ffff:203.0.113.7", false);
+        check(&["10.0.0.0/8"], &["10.1.0.0/16"], "10.1.2.3", false);
+        check(
+            &["10.0.0.0/8", "fd00::/8"],
+            &["10.1.0.0/16"],
+            "fd00::1",
+            true,
+        );
     }
 
     #[test]

@@ -46,6 +46,6 @@ mod wish;
 
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
-pub use gate::{FrameAncestor, GateConfig, HostName, LoginLimiter, Networks, Origin};
+pub use gate::{AlarmConfig, FrameAncestor, GateConfig, HostName, LoginLimiter, Networks, Origin};
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;

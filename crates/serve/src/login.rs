@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     access::{Visa, by_password, clear_cookie, set_cookie},
     body::Fields,
+    gate::Tried,
     problem::Problem,
     state::App,
     wire::Peer,
@@ -235,11 +236,17 @@ pub(crate) async fn set_up(
         password,
     }): Fields<SetUp>,
 ) -> Result<Response, Problem> {
+    let failed = || app.alarm.failed(peer.address.ip(), Tried::SetupCode);
     if app.failures.check().is_err() {
+        failed();
         let detail = "Too many tries: wait a few seconds.";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
     }
-    let user = app.accounts.set_up(&code, &name, password.0).await?;
+    let made = app.accounts.set_up(&code, &name, password.0).await;
+    if matches!(made, Err(Error::SetupCode)) {
+        failed();
+    }
+    let user = made?;
     app.accounts
         .note(entry(&name, &peer, "set up", "the first administrator"));
     begin(&app, &peer, &headers, user).await

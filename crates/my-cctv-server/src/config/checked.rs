@@ -11,13 +11,16 @@ use camera::{Language, SourceSpec};
 use control::ControlSet;
 use hub::CameraId;
 use pipeline::{Camera, Times};
-use serve::GateConfig;
+use serve::{AlarmConfig, GateConfig};
 use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
     gate::check_gate,
-    raw::{LogFormat, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer, RawTls},
+    raw::{
+        LogFormat, RawAuth, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer,
+        RawTls,
+    },
 };
 
 /// Everything the server is told.
@@ -41,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) accounts: PathBuf,
     /// Days for which the audit log is kept.
     pub(crate) audit_days: u32,
+    /// What is kept of what happened.
+    pub(crate) index: index::Config,
 }
 
 /// How connections are encrypted.
@@ -74,6 +79,8 @@ impl Config {
             .map_err(|(key, problem)| at(&format!("server.tls.{key}"), problem))?;
         let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
             .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
+        let index =
+            check_index(&raw).map_err(|(key, problem)| at(&format!("incidents.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
             vec![RawCamera::default()]
         } else {
@@ -87,6 +94,8 @@ impl Config {
             .map_err(|error| ConfigError(format!("{origin}: {error}")))?;
         let audit_days = within("audit_days", raw.auth.audit_days, 1, 36_500)
             .map_err(|(key, problem)| at(&format!("auth.{key}"), problem))?;
+        serve.alarm =
+            check_alarm(&raw.auth).map_err(|(key, problem)| at(&format!("auth.{key}"), problem))?;
         let beside = raw.server.data_dir.join("accounts.db");
         let accounts = raw.auth.database.unwrap_or(beside);
         Ok(Self {
@@ -102,6 +111,7 @@ impl Config {
             is_login_on: raw.auth.enabled,
             accounts,
             audit_days,
+            index,
         })
     }
 
@@ -170,6 +180,15 @@ impl Config {
             } else {
                 "off: whoever reaches the port sees the pictures".to_owned()
             },
+        );
+        line(
+            "incidents",
+            format!(
+                "in {}, for {} days, at most {}",
+                self.index.path.display(),
+                self.index.incident_days,
+                self.index.most_incidents
+            ),
         );
         for Camera {
             id,
@@ -328,6 +347,27 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
             600,
         )?),
         gate: GateConfig::default(),
+        alarm: AlarmConfig::default(),
+    })
+}
+
+fn check_alarm(raw: &RawAuth) -> Result<AlarmConfig, Problem> {
+    let count = |key, value| within(key, value, 0, 1000);
+    let time = |key, value| within(key, value, 1, 86_400).map(Duration::from_secs);
+    Ok(AlarmConfig {
+        failures: count("alarm_failures", raw.alarm_failures)?,
+        failures_in_all: count("alarm_failures_in_all", raw.alarm_failures_in_all)?,
+        window: time("alarm_window_s", raw.alarm_window_s)?,
+        quiet: time("alarm_quiet_s", raw.alarm_quiet_s)?,
+    })
+}
+
+fn check_index(raw: &RawConfig) -> Result<index::Config, Problem> {
+    let path = raw.storage.index.clone();
+    Ok(index::Config {
+        path: path.unwrap_or_else(|| raw.server.data_dir.join("index.db")),
+        most_incidents: within("max", raw.incidents.max, 1, 1_000_000)?,
+        incident_days: within("retention_days", raw.incidents.retention_days, 1, 36_500)?,
     })
 }
 
@@ -489,6 +529,14 @@ mod tests {
         check(
             "[auth]\naudit_days = 0",
             "`auth.audit_days`: 0 is out of range",
+        );
+        check(
+            "[auth]\nalarm_failures = 1001",
+            "`auth.alarm_failures`: 1001 is out of range: 0 to 1000",
+        );
+        check(
+            "[incidents]\nretention_days = 0",
+            "`incidents.retention_days`: 0 is out of range",
         );
         check(
             "[server.tls]\ncertificate = \"a\"",

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
+    pub(crate) storage: RawStorage,
+    pub(crate) incidents: RawIncidents,
     pub(crate) limits: RawLimits,
     pub(crate) log: RawLog,
     pub(crate) quality: RawQuality,
@@ -104,6 +106,10 @@ pub(crate) struct RawAuth {
     pub(crate) enabled: bool,
     pub(crate) database: Option<PathBuf>,
     pub(crate) audit_days: u32,
+    pub(crate) alarm_failures: u32,
+    pub(crate) alarm_failures_in_all: u32,
+    pub(crate) alarm_window_s: u64,
+    pub(crate) alarm_quiet_s: u64,
 }
 
 impl Default for RawAuth {
@@ -112,6 +118,32 @@ impl Default for RawAuth {
             enabled: true,
             database: None,
             audit_days: 90,
+            alarm_failures: 10,
+            alarm_failures_in_all: 50,
+            alarm_window_s: 60,
+            alarm_quiet_s: 300,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawStorage {
+    pub(crate) index: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawIncidents {
+    pub(crate) retention_days: u32,
+    pub(crate) max: u32,
+}
+
+impl Default for RawIncidents {
+    fn default() -> Self {
+        Self {
+            retention_days: 365,
+            max: 10_000,
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use crate::{problem::Problem, state::App, wire::Peer};
+use crate::{gate::Tried, problem::Problem, state::App, wire::Peer};
 
 /// Bytes of an `Authorization` that are looked at.
 const LONGEST: usize = 1024;
@@ -31,6 +31,15 @@ fn wrong() -> Problem {
 /// Whoever asks; nobody, if nothing is shown. What is shown and wrong is an error, even where nothing is needed.
 pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem> {
     let accounts = &app.accounts;
+    let identify = |credential: &Credential, tried: Tried| {
+        let who = accounts.identify(credential);
+        if who.is_none()
+            && let Some(peer) = parts.extensions.get::<Peer>()
+        {
+            app.alarm.failed(peer.address.ip(), tried);
+        }
+        who.map(Some).ok_or_else(wrong)
+    };
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let text = value
             .to_str()
@@ -40,7 +49,7 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
         let (scheme, rest) = text.split_once(' ').ok_or_else(wrong)?;
         return if scheme.eq_ignore_ascii_case("bearer") {
             let token = Credential::Token(Secret::from(rest.trim().to_owned()));
-            accounts.identify(&token).map(Some).ok_or_else(wrong)
+            identify(&token, Tried::Token)
         } else if scheme.eq_ignore_ascii_case("basic") {
             let decoded = STANDARD.decode(rest.trim()).ok();
             let text = decoded
@@ -60,9 +69,11 @@ pub(super) async fn who(app: &App, parts: &Parts) -> Result<Option<Who>, Problem
     let query = parts.uri.query().unwrap_or_default();
     if query.contains("token=") || query.contains("link=") {
         let Query(InAddress { token, link }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-        let token = token.map(|text| Credential::TokenInAddress(text.into()));
-        if let Some(credential) = token.or(link.map(|text| Credential::Link(text.into()))) {
-            return accounts.identify(&credential).map(Some).ok_or_else(wrong);
+        if let Some(text) = token {
+            return identify(&Credential::TokenInAddress(text.into()), Tried::Token);
+        }
+        if let Some(text) = link {
+            return identify(&Credential::Link(text.into()), Tried::Link);
         }
     }
     let is_secure = parts
@@ -86,7 +97,14 @@ pub(crate) async fn by_password(
         return Ok(Some(who));
     }
     let address = peer.map(|peer| peer.address.ip());
+    let failed = || {
+        if let Some(ip) = address {
+            app.alarm.failed(ip, Tried::name(name));
+        }
+    };
     if let Some(Err(wait)) = address.map(|ip| app.logins.attempt(ip, name, Instant::now())) {
+        // Whoever does not wait is not looked at, but goes on guessing.
+        failed();
         return Err(Problem::too_many("logins", wait));
     }
     let found = app
@@ -105,6 +123,9 @@ pub(crate) async fn by_password(
         })?;
     if let (Some(ip), true) = (address, found.is_some()) {
         app.logins.succeeded(ip, name, Instant::now());
+    }
+    if found.is_none() {
+        failed();
     }
     if found.is_none() && app.failures.check().is_ok() {
         let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();

@@ -3,6 +3,7 @@
 //! [`rules`] says what each route is about, [`credentials`] who asks, and `accounts::may` whether that goes together.
 //! What stays open afterwards is asked about again by [`doorman`].
 
+mod alarm;
 mod credentials;
 mod doorman;
 mod rules;
@@ -21,6 +22,7 @@ use axum::{
 
 use crate::{problem::Problem, state::App, wire::Peer};
 
+pub(crate) use alarm::Alarm;
 pub(crate) use credentials::{by_password, clear_cookie, is_foreign, set_cookie};
 pub(crate) use doorman::{Door, Doors, run};
 pub(crate) use rules::Rule;

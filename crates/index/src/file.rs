@@ -15,7 +15,7 @@ use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 use tracing::{debug, error, warn};
 
-use crate::{Config, Error, Query, incidents};
+use crate::{Config, Error, Query, in_words, incidents};
 
 /// Every schema from the first one on.
 pub(crate) const SCHEMAS: &database::Schemas = &[(
@@ -78,7 +78,7 @@ impl Index {
             Ok((last_id, open)) => self.0.ledger.restore(last_id, open, SystemTime::now()),
             Err(error) if error.is_damage() => {}
             Err(error) => warn!(
-                error = &error as &dyn std::error::Error,
+                error = in_words(&error),
                 path = %path.display(),
                 "earlier incidents cannot be read (`storage.index`), and new ones are in memory only until it is mended"
             ),
@@ -100,10 +100,7 @@ impl Index {
                 list
             }
             Err(error) => {
-                debug!(
-                    error = &error as &dyn std::error::Error,
-                    "incidents are read from memory"
-                );
+                debug!(error = in_words(&error), "incidents are read from memory");
                 self.0.ledger.newest_first(|incident| query.wants(incident))
             }
         };
@@ -167,7 +164,7 @@ impl Index {
 }
 
 /// Moves a damaged file out of the way, with what belongs to it. False where that is not done.
-fn set_aside(file: &mut File, path: &Path, why: &(dyn std::error::Error + 'static)) -> bool {
+fn set_aside(file: &mut File, path: &Path, why: &dyn std::error::Error) -> bool {
     let is_again = |at: Instant| at.elapsed() < SET_ASIDE_AGAIN;
     if file.set_aside.is_some_and(is_again) {
         return false;
@@ -183,7 +180,7 @@ fn set_aside(file: &mut File, path: &Path, why: &(dyn std::error::Error + 'stati
     }
     file.set_aside = Some(Instant::now());
     error!(
-        error = why,
+        error = in_words(why),
         kept_as = %aside.display(),
         "the index is damaged: it was set aside, and a new one is begun; earlier incidents are only in the old file"
     );

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Error, Index, incidents};
+use crate::{Error, Index, in_words, incidents};
 
 /// Changes of this time are written together.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -73,7 +73,7 @@ impl Index {
     /// Writes what is left, and closes the file.
     pub async fn finish(&self) {
         if let Err(error) = self.write().await {
-            let error = &error as &dyn std::error::Error;
+            let error = in_words(&error);
             warn!(error, "the newest incidents could not be kept");
         }
         self.close().await;
@@ -112,7 +112,7 @@ impl Index {
             Ok(0) => {}
             Ok(incidents) => info!(incidents, "old incidents were removed"),
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
+                let error = in_words(&error);
                 warn!(error, "old incidents could not be removed");
             }
         }
@@ -128,7 +128,7 @@ impl Trouble {
         }
         self.said = Some(Instant::now());
         warn!(
-            error = error as &dyn std::error::Error,
+            error = in_words(error),
             path = %index.0.config.path.display(),
             lost = index.0.ledger.take_lost(),
             "incidents cannot be kept, and are in memory only until the disk can be written again; nothing else is held up"

@@ -51,6 +51,21 @@ impl Error {
     }
 }
 
+/// An error with what caused it, for a log line.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        // Some repeat what is below them.
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// Which incidents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {

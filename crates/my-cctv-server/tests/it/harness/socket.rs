@@ -60,10 +60,15 @@ impl Socket {
     }
 
     pub(crate) fn on(stream: TcpStream, path: &str, server: &Server) -> Self {
+        Self::of(stream, path, server, &Token::get().secret)
+    }
+
+    /// A socket of whoever has this token.
+    pub(crate) fn of(stream: TcpStream, path: &str, server: &Server, token: &str) -> Self {
         let url = format!("ws://{}{path}", server.address);
         let request = tungstenite::http::Request::get(&url)
             .header("Host", server.address.to_string())
-            .header("Authorization", format!("Bearer {}", Token::get().secret))
+            .header("Authorization", format!("Bearer {token}"))
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")

@@ -1,4 +1,5 @@
 //! The index on a disk: what is kept comes back, whatever happened to the file meanwhile.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     fs,
@@ -108,11 +109,12 @@ async fn every_question_is_answered_alike_by_file_and_memory() {
     let dir = tempfile::tempdir().unwrap();
     let (index, ledger) = open(&config(&dir)).await;
     let scopes = [Some(camera("main")), Some(camera("yard")), None];
-    for n in 0..120_u64 {
-        let scope = scopes[n as usize % 3].as_ref();
-        ledger.begin(scope, at(n), cause(["ended", "driver"][n as usize / 3 % 2]));
+    for n in 0..120 {
+        let scope = scopes[n % 3].as_ref();
+        let began = at(n as u64);
+        ledger.begin(scope, began, cause(["ended", "driver"][n / 3 % 2]));
         if n < 117 {
-            ledger.end(scope, at(n + 1), None);
+            ledger.end(scope, began, None);
         }
     }
     let cameras = [

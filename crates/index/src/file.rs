@@ -24,6 +24,8 @@ pub(crate) const SCHEMAS: &database::Schemas = &[(
 )];
 /// A disk that damages one file after the other is not filled with them.
 const SET_ASIDE_AGAIN: Duration = Duration::from_secs(600);
+/// So long may the start of the server and an answer wait for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is kept. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,7 +59,7 @@ impl Index {
     /// in memory only.
     pub async fn restore(&self) {
         let path = &self.0.config.path;
-        if !path.exists() {
+        if path.try_exists().is_ok_and(|is_there| !is_there) {
             // Nothing is written while there is nothing to keep, but whoever has to mend it is told now.
             let folder = path.ancestors().skip(1).find(|folder| folder.exists());
             if let Some(folder) = folder
@@ -68,21 +70,35 @@ impl Index {
             }
             return;
         }
+        let begun_anew = self.0.file.lock().await.set_aside;
         let read = async |pool: SqlitePool| {
             Ok((
                 incidents::last_id(&pool).await?,
                 incidents::open(&pool).await?,
             ))
         };
-        match self.with(read).await {
-            Ok((last_id, open)) => self.0.ledger.restore(last_id, open, SystemTime::now()),
-            Err(error) if error.is_damage() => {}
-            Err(error) => warn!(
-                error = in_words(&error),
-                path = %path.display(),
-                "earlier incidents cannot be read (`storage.index`), and new ones are in memory only until it is mended"
-            ),
+        let found = self.in_time(self.with(read)).await;
+        let now = SystemTime::now();
+        let is_damaged = begun_anew != self.0.file.lock().await.set_aside;
+        match found {
+            Ok((last_id, open)) if !is_damaged => self.0.ledger.restore(last_id, open, now),
+            // Whatever numbers were given before, those that begin with the seconds since 1970 are larger.
+            Ok(_) => self.0.ledger.restore(seconds(now), Vec::new(), now),
+            Err(error) => {
+                self.0.ledger.restore(seconds(now), Vec::new(), now);
+                warn!(
+                    error = in_words(&error),
+                    path = %path.display(),
+                    "earlier incidents cannot be read (`storage.index`), and new ones are in memory only until it is mended"
+                );
+            }
         }
+    }
+
+    /// A disk that does not answer holds nobody up.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        done.unwrap_or(Err(Error::Slow))
     }
 
     /// Those that are wanted, the newest first, at most `limit`: from the file, and from memory what is not there yet.
@@ -92,7 +108,7 @@ impl Index {
         let newer = self.0.ledger.unwritten();
         let newer: Vec<_> = newer.into_iter().map(|newer| newer.incident).collect();
         let room = limit.saturating_add(u32::try_from(newer.len()).unwrap_or(u32::MAX));
-        let mut list = match self.read(query, room).await {
+        let mut list = match self.in_time(self.read(query, room)).await {
             Ok(mut list) => {
                 list.retain(|old| newer.iter().all(|newer| newer.id != old.id));
                 list.extend(newer.into_iter().filter(|incident| query.wants(incident)));
@@ -169,11 +185,7 @@ fn set_aside(file: &mut File, path: &Path, why: &dyn std::error::Error) -> bool 
     if file.set_aside.is_some_and(is_again) {
         return false;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let aside = beside(
-        path,
-        &format!(".damaged-{}", now.unwrap_or_default().as_secs()),
-    );
+    let aside = beside(path, &format!(".damaged-{}", seconds(SystemTime::now())));
     if let Err(error) = move_all(path, &aside) {
         error!(%error, path = %path.display(), "the index is damaged, and cannot be moved out of the way");
         return false;
@@ -196,6 +208,12 @@ fn move_all(path: &Path, aside: &Path) -> io::Result<()> {
         }
     }
     fs::rename(path, aside)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

@@ -21,7 +21,7 @@ pub(crate) async fn open(pool: &SqlitePool) -> Result<Vec<Incident>, Error> {
     let rows = sqlx::query("SELECT * FROM incidents WHERE ended_ms IS NULL ORDER BY id")
         .fetch_all(pool)
         .await?;
-    rows.iter().map(read).collect()
+    read_all(&rows)
 }
 
 /// Those that are wanted, the newest first.
@@ -69,7 +69,7 @@ pub(crate) async fn select(
     };
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
     let rows = sql.build().fetch_all(pool).await?;
-    rows.iter().map(read).collect()
+    read_all(&rows)
 }
 
 /// Writes them, those that are there already too. All or nothing.
@@ -129,6 +129,12 @@ pub(crate) async fn forget(pool: &SqlitePool, before: SystemTime, most: u32) -> 
     .execute(pool)
     .await?;
     Ok(old.rows_affected() + many.rows_affected())
+}
+
+/// One that makes no sense does not hide the others.
+fn read_all(rows: &[SqliteRow]) -> Result<Vec<Incident>, Error> {
+    let makes_sense = |row: &Result<Incident, Error>| !matches!(row, Err(Error::Nonsense(_)));
+    rows.iter().map(read).filter(makes_sense).collect()
 }
 
 fn read(row: &SqliteRow) -> Result<Incident, Error> {

@@ -35,6 +35,9 @@ pub enum Error {
     /// The file cannot be read or written.
     #[error("the index")]
     Database(#[from] sqlx::Error),
+    /// The disk does not answer.
+    #[error("the index: the disk does not answer")]
+    Slow,
     /// What is in it is not what was written.
     #[error("incident {0} in the index makes no sense")]
     Nonsense(i64),
@@ -46,7 +49,7 @@ impl Error {
         match self {
             Self::Open(error) => error.is_damage(),
             Self::Database(error) => database::is_damage(error),
-            Self::Nonsense(_) => false,
+            Self::Nonsense(_) | Self::Slow => false,
         }
     }
 }

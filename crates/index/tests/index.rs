@@ -299,6 +299,43 @@ async fn what_cannot_be_written_is_in_memory_and_written_once_it_can_be() {
     assert_eq!(all(&index).await.len(), 1);
 }
 
+#[tokio::test]
+async fn what_cannot_be_read_at_the_start_is_not_written_over_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(&dir);
+    let (index, ledger) = open(&config).await;
+    let main = camera("main");
+    for n in 0..3 {
+        ledger.begin(Some(&main), at(n), cause("ended"));
+        ledger.end(Some(&main), at(n), None);
+    }
+    index.finish().await;
+    let aside = dir.path().join("aside.db");
+    fs::rename(&config.path, &aside).unwrap();
+    fs::create_dir(&config.path).unwrap();
+    let (index, ledger) = open(&config).await;
+    let id = ledger.begin(Some(&main), at(9), cause("driver")).unwrap();
+    assert!(id > 1_700_000_000);
+    index.finish().await;
+    fs::remove_dir(&config.path).unwrap();
+    fs::rename(&aside, &config.path).unwrap();
+    index.finish().await;
+    let ids: Vec<_> = all(&index).await.iter().map(|i| i.id).collect();
+    assert_eq!(ids, [id, 3, 2, 1]);
+    // A row that makes no sense hides no other.
+    index.finish().await;
+    let file = database(&config.path).await;
+    for sql in [
+        "UPDATE incidents SET steps = 'x' WHERE id = 2",
+        "UPDATE incidents SET camera = '../etc' WHERE id = 3",
+    ] {
+        sqlx::query(sql).execute(&file).await.unwrap();
+    }
+    file.close().await;
+    let ids: Vec<_> = all(&index).await.iter().map(|i| i.id).collect();
+    assert_eq!(ids, [id, 1]);
+}
+
 /// A file of every version becomes one of the newest, with what was in it.
 #[tokio::test]
 async fn a_file_of_the_first_version_is_brought_up_to_date() {

@@ -280,12 +280,15 @@ impl Camera {
         let ended = eventually(PATIENCE, || {
             let incidents = self.incidents(shared).ok()?;
             let newest = incidents.get(0)?;
-            (newest["id"] != before && !newest["ended"].is_null()).then(|| newest.clone())
+            let previous = incidents.get(1).map_or(Some(0), |i| i["id"].as_u64());
+            (newest["id"] != before && !newest["ended"].is_null())
+                .then(|| (newest.clone(), previous))
         });
-        let Some(incident) = ended else {
+        let Some((incident, previous)) = ended else {
             return Ok(Some("no incident, or one that did not end".to_owned()));
         };
-        if incident["id"] != before + 1 {
+        // Numbers count over all cameras.
+        if previous != Some(before) {
             return Ok(Some("more than one incident".to_owned()));
         }
         if incident["cause"] != cause {

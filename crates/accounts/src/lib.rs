@@ -5,7 +5,6 @@
 //! [`rights::may`] is the only place where it is decided who may do what.
 
 mod audit;
-mod database;
 mod given;
 mod joiner;
 mod networks;
@@ -93,6 +92,22 @@ pub enum Error {
     Schema(#[from] sqlx::migrate::MigrateError),
 }
 
+impl From<database::Error> for Error {
+    fn from(error: database::Error) -> Self {
+        match error {
+            database::Error::File { path, source } => Self::File { path, source },
+            database::Error::Database(error) => Self::Database(error),
+            database::Error::Schema(error) => Self::Schema(error),
+        }
+    }
+}
+
+/// Every schema of the file from the first one on.
+const SCHEMAS: &database::Schemas = &[
+    ("accounts", include_str!("../migrations/0001_accounts.sql")),
+    ("places", include_str!("../migrations/0002_places.sql")),
+];
+
 /// What somebody shows to be let in.
 #[derive(Clone, Debug)]
 pub enum Credential {
@@ -150,7 +165,7 @@ impl Accounts {
     /// When the file cannot be opened, or is of a newer version.
     pub async fn open(path: &Path, is_enabled: bool) -> Result<Self, Error> {
         let pool = if is_enabled || path.exists() {
-            Some(database::open(path).await?)
+            Some(database::open(path, SCHEMAS).await?)
         } else {
             None
         };

@@ -123,7 +123,7 @@ pub enum Action {
     ManageOwn,
     /// Everybody's.
     ManageUsers,
-    /// The audit log.
+    /// The audit log, and what happened to the server itself.
     SeeAudit,
 }
 

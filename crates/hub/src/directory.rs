@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use tokio::sync::watch;
 
-use crate::Stream;
+use crate::{Ledger, Stream};
 
 /// Names a camera in addresses, files and messages: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,7 @@ pub struct Hub {
     streams: watch::Sender<Vec<Arc<Stream>>>,
     /// Counts up with each rendition that is wanted anew, and when the streams change.
     wishes: Arc<watch::Sender<u64>>,
+    incidents: Ledger,
 }
 
 impl Hub {
@@ -77,6 +78,12 @@ impl Hub {
     #[must_use]
     pub fn rendition_wishes(&self) -> watch::Receiver<u64> {
         self.wishes.subscribe()
+    }
+
+    /// The incidents of all cameras, and of the server.
+    #[must_use]
+    pub fn incidents(&self) -> &Ledger {
+        &self.incidents
     }
 
     /// Every stream.

@@ -27,7 +27,7 @@ pub use controls::{Controls, Progress};
 pub use counters::Counters;
 pub use demand::{Demand, DemandWatch};
 pub use directory::{CameraId, Hub, InvalidCameraId};
-pub use incident::{Cause, Incident, Step};
+pub use incident::{Cause, Incident, Ledger, Step, Unwritten};
 pub use restart::RestartWatch;
 pub use status::{CameraState, Status, Why};
 pub use stream::{About, Ended, Ender, Publisher, Reader, Stream};

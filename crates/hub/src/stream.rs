@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     BoardHealth, CameraId, CameraState, Cause, Controls, Counters, Demand, DemandWatch, Incident,
-    RestartWatch, Status, Why, controls::Desk, counters::AtomicCounters, incident::Incidents,
+    Ledger, RestartWatch, Status, Why, controls::Desk, counters::AtomicCounters,
 };
 
 /// Frames kept for readers in order; at 30 fps, two seconds.
@@ -46,7 +46,7 @@ pub struct Stream {
     restart: Arc<watch::Sender<u64>>,
     status: Arc<watch::Sender<Status>>,
     counters: AtomicCounters,
-    incidents: Arc<Mutex<Incidents>>,
+    incidents: Ledger,
     /// Counts what happened to the incidents.
     incident_changes: Arc<watch::Sender<u64>>,
     desk: Arc<Desk>,
@@ -93,9 +93,15 @@ pub enum Ended {
 }
 
 impl Stream {
-    /// A stream with no frames yet.
+    /// A stream with no frames yet, and with incidents of its own.
     #[must_use]
     pub fn new(id: CameraId, about: About) -> Arc<Self> {
+        Self::with_ledger(id, about, Ledger::default())
+    }
+
+    /// A stream with no frames yet, whose incidents are written into `incidents`.
+    #[must_use]
+    pub fn with_ledger(id: CameraId, about: About, incidents: Ledger) -> Arc<Self> {
         let idle = Status {
             state: CameraState::Idle,
             why: None,
@@ -109,7 +115,7 @@ impl Stream {
             restart: Arc::new(watch::Sender::new(0)),
             status: Arc::new(watch::Sender::new(idle)),
             counters: AtomicCounters::default(),
-            incidents: Arc::default(),
+            incidents,
             incident_changes: Arc::new(watch::Sender::new(0)),
             desk: Arc::new(Desk::new()),
             renditions: Mutex::default(),
@@ -275,10 +281,10 @@ impl Stream {
         self.counters.read()
     }
 
-    /// Times without pictures, the newest first; the first one may still be going on.
+    /// The newest time without pictures, which may still be going on.
     #[must_use]
-    pub fn incidents(&self) -> Vec<Incident> {
-        self.lock_incidents().newest_first()
+    pub fn newest_incident(&self) -> Option<Incident> {
+        self.incidents.newest(Some(&self.id))
     }
 
     /// Is told whenever an incident begins, gets another cause, or ends.
@@ -290,13 +296,7 @@ impl Stream {
     /// How many incidents there were since the server started.
     #[must_use]
     pub fn incident_count(&self) -> u64 {
-        self.lock_incidents().total()
-    }
-
-    fn lock_incidents(&self) -> MutexGuard<'_, Incidents> {
-        self.incidents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.incidents.total(&self.id)
     }
 
     /// The newest frame, if the camera runs and gave one.
@@ -447,28 +447,28 @@ impl Publisher {
     /// Pictures are wanted and do not come. Opens an incident, or tells the open one its newest cause.
     /// Returns the id of a new one.
     pub fn begin_incident(&self, began: SystemTime, cause: Cause) -> Option<u64> {
-        let new = self.stream.lock_incidents().begin(began, cause);
+        let Stream { id, incidents, .. } = &*self.stream;
+        let new = incidents.begin(Some(id), began, cause);
         self.stream.incident_changes.send_modify(|n| *n += 1);
         new
     }
 
     /// Notes how the board was when an incident began.
     pub fn note_board(&self, incident: u64, board: BoardHealth) {
-        self.stream
-            .lock_incidents()
-            .board(incident, SystemTime::now(), board);
+        let Stream { id, incidents, .. } = &*self.stream;
+        incidents.board(id, incident, SystemTime::now(), board);
     }
 
     /// Notes what is done about the open incident.
     pub fn note_step(&self, what: impl Into<String>) {
-        self.stream
-            .lock_incidents()
-            .step(SystemTime::now(), what.into());
+        let Stream { id, incidents, .. } = &*self.stream;
+        incidents.step(Some(id), SystemTime::now(), what.into());
     }
 
-    /// Pictures came again, or are not wanted any more. Returns the incident, if there was one.
-    pub fn end_incident(&self) -> Option<Incident> {
-        let ended = self.stream.lock_incidents().end(SystemTime::now());
+    /// Pictures came again, or are not wanted any more for this reason. Returns the incident, if there was one.
+    pub fn end_incident(&self, why: Option<&str>) -> Option<Incident> {
+        let Stream { id, incidents, .. } = &*self.stream;
+        let ended = incidents.end(Some(id), SystemTime::now(), why);
         if ended.is_some() {
             self.stream.incident_changes.send_modify(|n| *n += 1);
         }
@@ -493,7 +493,7 @@ impl Publisher {
     /// Counts a start of the camera.
     pub fn count_start(&self) {
         self.stream.counters.starts.fetch_add(1, Relaxed);
-        self.stream.lock_incidents().restarted();
+        self.stream.incidents.restarted(&self.stream.id);
     }
 
     /// Counts what the camera sent and nobody could use.

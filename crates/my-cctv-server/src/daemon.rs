@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use hub::Hub;
+use index::Index;
 use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tls::Tls;
@@ -62,6 +63,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         is_login_on,
         audit,
         accounts,
+        index,
         ..
     } = config;
     logging::start(log_filter, log_format);
@@ -105,6 +107,11 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
 
     let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
+    let index = Index::new(index, hub.incidents().clone());
+    // Before a camera can fail: numbers go on, and so does what was going on.
+    index.restore().await;
+    let kept = CancellationToken::new();
+    let keeping = tokio::spawn(index.clone().run(kept.clone()));
     let (sender, wanted) = watch::channel(cameras);
     let keeper = Keeper::new(contents.state);
     let cameras =
@@ -128,11 +135,16 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         file_waits,
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
-    let server = tokio::spawn(listening.serve(hub, admin, accounts.clone(), stop.clone()));
+    let server =
+        tokio::spawn(listening.serve(hub, index.clone(), admin, accounts.clone(), stop.clone()));
     signals.wait_and_arm().await;
     stop.cancel();
     let gone = timeout(FAREWELL, async {
         let ended = tokio::join!(server, cameras);
+        // Whoever could be in trouble has ended.
+        kept.cancel();
+        let _ = keeping.await;
+        index.finish().await;
         accounts.note(people::entry("server", "stopped", String::new()));
         accounts.close().await;
         ended

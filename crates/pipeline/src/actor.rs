@@ -164,11 +164,10 @@ impl Actor {
             while self.run_once(&shutdown).await {}
             self.publisher.clear();
             self.publisher.set_status(CameraState::Idle, None);
-            self.publisher
-                .note_step("stopped: nobody wants the pictures any more");
-            self.publisher.end_incident();
             self.is_changing = false;
             let reason = self.why.get().copied().unwrap_or("nobody is watching");
+            self.publisher
+                .end_incident(Some(&format!("stopped: {reason}")));
             info!(reason, ran_s = begin.elapsed().as_secs(), "camera stopped");
         }
     }

@@ -36,6 +36,10 @@ pub struct Camera {
 }
 
 impl Camera {
+    fn stream(&self, hub: &Hub) -> Arc<Stream> {
+        Stream::with_ledger(self.id.clone(), self.about(), hub.incidents().clone())
+    }
+
     fn about(&self) -> About {
         About {
             name: self.settings.name.clone(),
@@ -140,7 +144,7 @@ impl Cameras {
                 Some(camera) => {
                     info!(camera = %camera.id, "camera configured anew");
                     if matches!(running.then, Then::Forget) {
-                        running.stream = Stream::new(camera.id.clone(), camera.about());
+                        running.stream = camera.stream(&self.hub);
                     }
                     running.then = Then::Change(Box::new(camera.clone()));
                     running.end("it was configured anew");
@@ -156,7 +160,7 @@ impl Cameras {
             {
                 streams.push(running.stream.clone());
             } else {
-                let stream = Stream::new(camera.id.clone(), camera.about());
+                let stream = camera.stream(&self.hub);
                 streams.push(stream.clone());
                 let running = self.start(camera, stream, Duration::ZERO);
                 self.running.push(running);

@@ -130,13 +130,13 @@ impl Sink for Feed<'_> {
         self.publisher.publish(frame);
         if !was_live {
             self.publisher.set_status(CameraState::Live, None);
-            if let Some(incident) = self.publisher.end_incident() {
+            if let Some(incident) = self.publisher.end_incident(None) {
                 let lasted = incident
                     .ended
                     .and_then(|ended| ended.duration_since(incident.began).ok());
                 let lasted_s = lasted.unwrap_or_default().as_secs();
                 info!(
-                    cause = incident.cause.code,
+                    cause = &*incident.cause.code,
                     lasted_s,
                     restarts = incident.restarts,
                     "incident over"

@@ -28,9 +28,9 @@ pub(crate) fn why_of(failure: &Failure) -> Why {
 
 fn cause_of(failure: &Failure) -> Cause {
     Cause {
-        code: failure.code(),
-        sentence: failure.sentence(Language::English),
-        advice: failure.advice(),
+        code: failure.code().into(),
+        sentence: failure.sentence(Language::English).into(),
+        advice: failure.advice().into(),
         detail: failure.detail.clone(),
         words: failure.words.clone(),
     }

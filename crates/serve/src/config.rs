@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::GateConfig;
+use crate::{AlarmConfig, GateConfig};
 
 /// Where to listen, and the limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,4 +27,6 @@ pub struct Config {
     pub snapshot_timeout: Duration,
     /// Who may come in, and how often.
     pub gate: GateConfig,
+    /// When failed logins are an incident.
+    pub alarm: AlarmConfig,
 }

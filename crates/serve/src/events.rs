@@ -2,24 +2,42 @@
 
 use std::sync::Arc;
 
+use accounts::Action;
 use futures_util::{StreamExt as _, stream::BoxStream, stream::SelectAll};
-use hub::{CameraId, Controls, Hub, Status, Stream};
+use hub::{CameraId, Controls, Hub, Incident, Status, Stream};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::{api::rfc3339, controls};
+use crate::{access::Visa, api::rfc3339, controls};
 
 /// Events that a socket may be late by; one that is later loses some and is told so.
 const KEPT: usize = 64;
 
-/// One event, as it is sent, and the camera it is about.
+/// One event, as it is sent, and who may hear of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
-    pub(crate) camera: Option<CameraId>,
+    whom: Whom,
     pub(crate) text: Utf8Bytes,
+}
+
+#[derive(Clone, Debug)]
+enum Whom {
+    All,
+    WhoeverSees(CameraId),
+    Administrators,
+}
+
+impl Event {
+    pub(crate) fn is_for(&self, visa: &Visa) -> bool {
+        match &self.whom {
+            Whom::All => true,
+            Whom::WhoeverSees(camera) => visa.may(Action::See, camera.as_str()),
+            Whom::Administrators => visa.0.may(Action::SeeAudit, None),
+        }
+    }
 }
 
 /// Where events come from.
@@ -43,6 +61,7 @@ impl Events {
     /// Follows the cameras of `hub` until `stop`.
     pub(crate) async fn run(self, hub: Arc<Hub>, stop: CancellationToken) {
         let mut list = hub.watch();
+        let mut of_server = hub.incidents().watch_server();
         loop {
             list.mark_unchanged();
             let mut changes: SelectAll<_> = hub.streams().iter().flat_map(follow).collect();
@@ -51,19 +70,23 @@ impl Events {
                     biased;
                     () = stop.cancelled() => return,
                     Ok(()) = list.changed() => {
-                        self.tell(None, &json!({"type": "event", "event": "cameras"}));
+                        self.tell(Whom::All, &json!({"type": "event", "event": "cameras"}));
                         break;
                     }
-                    Some((camera, event)) = changes.next() => self.tell(Some(camera), &event),
+                    Ok(()) = of_server.changed() => {
+                        let event = incident_event(None, hub.incidents().newest(None));
+                        self.tell(Whom::Administrators, &event);
+                    }
+                    Some((camera, event)) = changes.next() => self.tell(Whom::WhoeverSees(camera), &event),
                 }
             }
         }
     }
 
-    fn tell(&self, camera: Option<CameraId>, event: &Value) {
+    fn tell(&self, whom: Whom, event: &Value) {
         let text = event.to_string().into();
         // An error says that nobody listens.
-        let _ = self.sender.send(Event { camera, text });
+        let _ = self.sender.send(Event { whom, text });
     }
 }
 
@@ -86,7 +109,11 @@ fn follow(stream: &Arc<Stream>) -> [Changes; 3] {
             })
             .boxed(),
         WatchStream::from_changes(stream.watch_incidents())
-            .map(move |_| (for_incidents.id().clone(), incident_event(&for_incidents)))
+            .map(move |_| {
+                let id = for_incidents.id();
+                let newest = for_incidents.newest_incident();
+                (id.clone(), incident_event(Some(id), newest))
+            })
             .boxed(),
     ]
 }
@@ -118,16 +145,15 @@ fn controls_event(camera: &CameraId, now: &Controls) -> Value {
     })
 }
 
-fn incident_event(stream: &Stream) -> Value {
-    let newest = stream.incidents().into_iter().next();
+fn incident_event(camera: Option<&CameraId>, newest: Option<Incident>) -> Value {
     json!({
         "type": "event",
         "event": "incident",
-        "camera": stream.id().as_str(),
+        "camera": camera.map(CameraId::as_str),
         "id": newest.as_ref().map(|incident| incident.id),
         "began": newest.as_ref().map(|incident| rfc3339(incident.began)),
         "ended": newest.as_ref().and_then(|incident| incident.ended).map(rfc3339),
-        "cause": newest.as_ref().map(|incident| incident.cause.code),
-        "message": newest.as_ref().map(|incident| incident.cause.sentence),
+        "cause": newest.as_ref().map(|incident| &incident.cause.code),
+        "message": newest.as_ref().map(|incident| &incident.cause.sentence),
     })
 }

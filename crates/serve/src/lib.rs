@@ -47,6 +47,6 @@ mod wish;
 
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
-pub use gate::{FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
+pub use gate::{AlarmConfig, FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;

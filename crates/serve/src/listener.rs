@@ -11,6 +11,7 @@ use std::{
 use accounts::Accounts;
 use governor::{Quota, RateLimiter};
 use hub::Hub;
+use index::Index;
 use socket2::{Domain, Protocol, Socket, Type};
 use tls::Tls;
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
@@ -19,7 +20,7 @@ use tracing::{debug, warn};
 
 use crate::{
     Admin, Config,
-    access::{self, Doors},
+    access::{self, Alarm, Doors},
     connection::Connection,
     events::Events,
     farewell::Farewell,
@@ -100,10 +101,11 @@ impl Listening {
     }
 
     /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
-    /// `accounts` say who may do what. Streams end when the hub closes.
+    /// `accounts` say who may do what, `index` what happened. Streams end when the hub closes.
     pub async fn serve(
         self,
         hub: Arc<Hub>,
+        index: Index,
         admin: Admin,
         accounts: Accounts,
         stop: CancellationToken,
@@ -118,8 +120,11 @@ impl Listening {
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
         let gate = Gate::new(config.gate.clone(), config.max_connections);
+        let alarm = Alarm::new(config.alarm, hub.incidents().clone());
         let app = App {
             hub,
+            index,
+            alarm: alarm.clone(),
             events,
             admin,
             viewers: Viewers::new(config.max_viewers, accounts.clone()),
@@ -139,6 +144,7 @@ impl Listening {
         let config = app.config.clone();
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
+        connections.spawn(alarm.run(stop.clone()));
         let farewell = Arc::new(Farewell::default());
         if let (Some(from), Some(tls), Ok(to)) = (redirecting, &tls, listener.local_addr()) {
             let redirecting = Redirecting {

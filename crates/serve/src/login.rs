@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     access::{Visa, by_password, clear_cookie, set_cookie},
     body::Fields,
+    gate::Tried,
     problem::Problem,
     state::App,
     wire::Peer,
@@ -245,10 +246,15 @@ pub(crate) async fn set_up(
 ) -> Result<Response, Problem> {
     // For each address, so that a stranger's guesses do not keep the owner out.
     let from = peer.address.ip();
+    let failed = || app.alarm.failed(from, Tried::SetupCode);
     let tries = app.logins.attempt(from, SET_UP, Instant::now());
-    tries.map_err(|wait| Problem::too_many("set-up codes", wait))?;
+    tries.map_err(|wait| {
+        failed();
+        Problem::too_many("set-up codes", wait)
+    })?;
     let made = app.accounts.set_up(&code, &name, password.0).await;
     if matches!(made, Err(Error::SetupCode)) {
+        failed();
         let entry = entry("", &peer, "set-up refused", "not the code, or not any more");
         app.accounts.note_as(entry, Weight::Stranger);
     } else {

@@ -11,12 +11,13 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use hub::{Hub, Stream};
+use index::Index;
 
 use governor::DefaultDirectRateLimiter;
 
 use crate::{
     Admin, Config,
-    access::{Doors, Visa},
+    access::{Alarm, Doors, Visa},
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
     problem::Problem,
@@ -27,6 +28,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) index: Index,
     pub(crate) events: Events,
     pub(crate) admin: Admin,
     pub(crate) accounts: Accounts,
@@ -34,6 +36,7 @@ pub(crate) struct App {
     /// Log lines about failed logins: whoever guesses does not fill the disk.
     pub(crate) failures: Arc<DefaultDirectRateLimiter>,
     pub(crate) logins: Arc<LoginLimiter>,
+    pub(crate) alarm: Arc<Alarm>,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
     pub(crate) requests: Arc<Requests>,

@@ -12,7 +12,7 @@ use camera::{Language, SourceSpec};
 use control::ControlSet;
 use hub::CameraId;
 use pipeline::{Camera, Times};
-use serve::GateConfig;
+use serve::{AlarmConfig, GateConfig};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -20,7 +20,8 @@ use super::{
     encryption::{self, check_tls},
     gate::check_gate,
     raw::{
-        LogFormat, RawAudit, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality, RawServer,
+        LogFormat, RawAudit, RawAuth, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality,
+        RawServer,
     },
 };
 
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) accounts: PathBuf,
     /// How long the audit log is kept, and how much of it.
     pub(crate) audit: Retention,
+    /// What is kept of what happened.
+    pub(crate) index: index::Config,
 }
 
 /// How connections are encrypted.
@@ -80,6 +83,8 @@ impl Config {
         serve.gate.hosts.extend(names);
         let max_cpu_percent = within("max_cpu_percent", raw.quality.max_cpu_percent, 1, 100)
             .map_err(|(key, problem)| at(&format!("quality.{key}"), problem))?;
+        let index =
+            check_index(&raw).map_err(|(key, problem)| at(&format!("incidents.{key}"), problem))?;
         let list = if raw.camera.is_empty() {
             vec![RawCamera::default()]
         } else {
@@ -100,6 +105,8 @@ impl Config {
             days: within("retention_days", retention_days, 1, 36_500).map_err(in_audit)?,
             entries: within("max_entries", max_entries, 1000, 10_000_000).map_err(in_audit)?,
         };
+        serve.alarm =
+            check_alarm(&raw.auth).map_err(|(key, problem)| at(&format!("auth.{key}"), problem))?;
         let beside = raw.server.data_dir.join("accounts.db");
         let accounts = raw.auth.database.unwrap_or(beside);
         Ok(Self {
@@ -115,6 +122,7 @@ impl Config {
             is_login_on: raw.auth.enabled,
             accounts,
             audit,
+            index,
         })
     }
 
@@ -190,6 +198,15 @@ impl Config {
             } else {
                 "off: whoever reaches the port sees the pictures".to_owned()
             },
+        );
+        line(
+            "incidents",
+            format!(
+                "in {}, for {} days, at most {}",
+                self.index.path.display(),
+                self.index.incident_days,
+                self.index.most_incidents
+            ),
         );
         for Camera {
             id,
@@ -348,6 +365,27 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
             600,
         )?),
         gate: GateConfig::default(),
+        alarm: AlarmConfig::default(),
+    })
+}
+
+fn check_alarm(raw: &RawAuth) -> Result<AlarmConfig, Problem> {
+    let count = |key, value| within(key, value, 0, 1000);
+    let time = |key, value| within(key, value, 1, 86_400).map(Duration::from_secs);
+    Ok(AlarmConfig {
+        failures: count("alarm_failures", raw.alarm_failures)?,
+        failures_in_all: count("alarm_failures_in_all", raw.alarm_failures_in_all)?,
+        window: time("alarm_window_s", raw.alarm_window_s)?,
+        quiet: time("alarm_quiet_s", raw.alarm_quiet_s)?,
+    })
+}
+
+fn check_index(raw: &RawConfig) -> Result<index::Config, Problem> {
+    let path = raw.storage.index.clone();
+    Ok(index::Config {
+        path: path.unwrap_or_else(|| raw.server.data_dir.join("index.db")),
+        most_incidents: within("max", raw.incidents.max, 1, 1_000_000)?,
+        incident_days: within("retention_days", raw.incidents.retention_days, 1, 36_500)?,
     })
 }
 
@@ -464,6 +502,14 @@ mod tests {
         check(
             "[audit]\nretention_days = 0",
             "`audit.retention_days`: 0 is out of range",
+        );
+        check(
+            "[auth]\nalarm_failures = 1001",
+            "`auth.alarm_failures`: 1001 is out of range: 0 to 1000",
+        );
+        check(
+            "[incidents]\nretention_days = 0",
+            "`incidents.retention_days`: 0 is out of range",
         );
         check(
             "[server.tls]\ncertificate = \"a\"",

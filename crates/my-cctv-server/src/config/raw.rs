@@ -10,6 +10,8 @@ pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
     pub(crate) audit: RawAudit,
+    pub(crate) storage: RawStorage,
+    pub(crate) incidents: RawIncidents,
     pub(crate) limits: RawLimits,
     pub(crate) log: RawLog,
     pub(crate) quality: RawQuality,
@@ -140,6 +142,10 @@ pub(crate) enum RawChallenge {
 pub(crate) struct RawAuth {
     pub(crate) enabled: bool,
     pub(crate) database: Option<PathBuf>,
+    pub(crate) alarm_failures: u32,
+    pub(crate) alarm_failures_in_all: u32,
+    pub(crate) alarm_window_s: u64,
+    pub(crate) alarm_quiet_s: u64,
 }
 
 impl Default for RawAuth {
@@ -147,6 +153,10 @@ impl Default for RawAuth {
         Self {
             enabled: true,
             database: None,
+            alarm_failures: 10,
+            alarm_failures_in_all: 50,
+            alarm_window_s: 60,
+            alarm_quiet_s: 300,
         }
     }
 }
@@ -163,6 +173,28 @@ impl Default for RawAudit {
         Self {
             retention_days: 90,
             max_entries: 100_000,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawStorage {
+    pub(crate) index: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawIncidents {
+    pub(crate) retention_days: u32,
+    pub(crate) max: u32,
+}
+
+impl Default for RawIncidents {
+    fn default() -> Self {
+        Self {
+            retention_days: 365,
+            max: 10_000,
         }
     }
 }

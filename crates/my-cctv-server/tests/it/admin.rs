@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    process::{Command, Stdio},
     sync::atomic::{AtomicU64, Ordering::SeqCst},
     thread,
 };
@@ -13,9 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::harness::{
-    Client, Reply, Server, Setup, Token, Watcher, decode, eventually, skipped, tool,
-};
+use crate::harness::{Client, Reply, Server, Setup, Token, Watcher, decode, eventually};
 
 const CAMERAS: &str = "/api/v1/cameras";
 
@@ -708,50 +705,9 @@ fn a_folder_that_cannot_be_written_changes_nothing() {
     server.stop();
 }
 
-/// A server whose `data` is a file system of its own, mounted with these options. `None` where that is not allowed.
-fn on_tmpfs(options: &str) -> Option<Server> {
-    let setup = Setup::with_source("test");
-    fs::create_dir(setup.path("data")).unwrap();
-    let unshare = tool("unshare", "util-linux");
-    let namespaces = ["--user", "--map-root-user", "--mount"];
-    let works = Command::new(&unshare)
-        .args(namespaces)
-        .args(["mount", "-t", "tmpfs", "none"])
-        .arg(setup.path("data"))
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !works {
-        skipped("a full and a read-only disk: no mounts in a namespace here");
-        return None;
-    }
-    let serve = setup.serve();
-    let script = format!("mount -t tmpfs -o {options} none data && exec \"$@\"");
-    let mut command = setup.command();
-    let mut wrapped = Command::new(unshare);
-    wrapped
-        .args(namespaces)
-        .args(["sh", "-c", &script, "sh"])
-        .arg(serve.get_program())
-        .args(serve.get_args())
-        .current_dir(command.get_current_dir().unwrap());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => wrapped.env(name, value),
-            None => wrapped.env_remove(name),
-        };
-    }
-    command = wrapped;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Some(setup.start_by(command))
-}
-
 #[test]
 fn a_full_disk_keeps_what_was_and_says_so() {
-    let Some(mut server) = on_tmpfs("size=256k") else {
+    let Some(mut server) = Setup::with_source("test").start_on_tmpfs("size=256k") else {
         return;
     };
     let long =
@@ -783,7 +739,7 @@ fn a_full_disk_keeps_what_was_and_says_so() {
 
 #[test]
 fn a_read_only_disk_changes_nothing_and_says_so() {
-    let Some(mut server) = on_tmpfs("ro") else {
+    let Some(mut server) = Setup::with_source("test").start_on_tmpfs("ro") else {
         return;
     };
     let yard = json!({"id": "yard", "source": "test"});

@@ -22,6 +22,7 @@ mod harness;
 mod headers;
 mod healing;
 mod hostile;
+mod incidents;
 mod limits;
 mod load;
 mod network;

@@ -10,7 +10,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use crate::{problem::Problem, state::App, wire::Peer};
+use crate::{gate::Tried, problem::Problem, state::App, wire::Peer};
 
 /// Bytes of an `Authorization` that are looked at.
 const LONGEST: usize = 1024;
@@ -90,6 +90,13 @@ fn by_secret(app: &App, peer: &Peer, credential: &Credential) -> Result<Option<W
         None if matches!(credential, Credential::Session(_)) => return Err(wrong()),
         None => (String::new(), UNKNOWN, Weight::Stranger),
     };
+    match credential {
+        Credential::Token(_) | Credential::TokenInAddress(_) => {
+            app.alarm.failed(from, Tried::Token);
+        }
+        Credential::Link(_) => app.alarm.failed(from, Tried::Link),
+        Credential::Session(_) => {}
+    }
     let entry = Entry {
         who,
         address: peer.address.to_string(),
@@ -113,7 +120,10 @@ pub(crate) async fn by_password(
     if let Some(who) = app.accounts.remembered(name, &password, from) {
         return Ok(Some(who));
     }
+    let failed = || app.alarm.failed(from, Tried::name(name));
     if let Some(Err(wait)) = address.map(|ip| app.logins.attempt(ip, name, Instant::now())) {
+        // Whoever does not wait is not looked at, but goes on guessing.
+        failed();
         return Err(Problem::too_many("logins", wait));
     }
     let found = app
@@ -134,6 +144,7 @@ pub(crate) async fn by_password(
         app.logins.succeeded(ip, name, Instant::now());
     }
     if found.is_none() {
+        failed();
         let address = peer.map_or_else(String::new, |peer| peer.address.to_string());
         if app.failures.check().is_ok() {
             tracing::info!(%address, "a login failed");

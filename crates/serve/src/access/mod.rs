@@ -3,6 +3,7 @@
 //! [`rules`] says what each route is about, [`credentials`] who asks, and `accounts::may` whether that goes together.
 //! What stays open afterwards is asked about again by [`doorman`].
 
+mod alarm;
 mod chronicle;
 mod credentials;
 mod doorman;
@@ -22,6 +23,7 @@ use axum::{
 
 use crate::{problem::Problem, state::App, wire::Peer};
 
+pub(crate) use alarm::Alarm;
 pub(crate) use chronicle::Detail;
 pub(crate) use credentials::{by_password, clear_cookie, is_foreign, set_cookie};
 pub(crate) use doorman::{Door, Doors, run};

@@ -2,6 +2,7 @@
 //! it reaches its handler. Nothing here is asked for a frame.
 
 mod announcement;
+mod bursts;
 mod flood;
 mod forwarded;
 mod headers;
@@ -29,6 +30,8 @@ use tokio::{io::AsyncRead, time::timeout};
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
 
+pub use bursts::AlarmConfig;
+pub(crate) use bursts::{Burst, Bursts, Change, Tried};
 pub(crate) use limits::{Account, Opening, Openings, Refused, Requests};
 pub use logins::LoginLimiter;
 pub use written::{FrameAncestor, HostName, Origin};

@@ -268,10 +268,9 @@ impl Talk {
         }
         loop {
             match self.events.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(Event { camera, text }))) => {
-                    let visa = self.door.visa();
-                    if camera.is_none_or(|camera| visa.may(Action::See, camera.as_str())) {
-                        return Poll::Ready(Ok(Message::Text(text)));
+                Poll::Ready(Some(Ok(event))) => {
+                    if event.is_for(self.door.visa()) {
+                        return Poll::Ready(Ok(Message::Text(event.text)));
                     }
                 }
                 Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(lost)))) => {

@@ -17,7 +17,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use toml::{Table, Value as Toml};
 
-use super::{Client, Parts, Reply, Token, eventually, is_alive, log::Log, media::frames, sibling};
+use super::{
+    Client, Parts, Reply, Token, eventually, is_alive, log::Log, media::frames, sibling, skipped,
+    tool,
+};
 
 /// Names of the environment that the server or the simulated camera would listen to.
 const OURS: [&str; 10] = [
@@ -222,6 +225,45 @@ impl Setup {
     pub(crate) fn start(self) -> Server {
         let command = self.serve();
         self.start_by(command)
+    }
+
+    /// The same, where `data` is a file system of its own, mounted with these options. `None` where that is not allowed.
+    pub(crate) fn start_on_tmpfs(self, options: &str) -> Option<Server> {
+        fs::create_dir(self.path("data")).unwrap();
+        let unshare = tool("unshare", "util-linux");
+        let namespaces = ["--user", "--map-root-user", "--mount"];
+        let works = Command::new(&unshare)
+            .args(namespaces)
+            .args(["mount", "-t", "tmpfs", "none"])
+            .arg(self.path("data"))
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        if !works {
+            skipped("a full and a read-only disk: no mounts in a namespace here");
+            return None;
+        }
+        let serve = self.serve();
+        let script = format!("mount -t tmpfs -o {options} none data && exec \"$@\"");
+        let command = self.command();
+        let mut wrapped = Command::new(unshare);
+        wrapped
+            .args(namespaces)
+            .args(["sh", "-c", &script, "sh"])
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .current_dir(command.get_current_dir().unwrap());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => wrapped.env(name, value),
+                None => wrapped.env_remove(name),
+            };
+        }
+        wrapped
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Some(self.start_by(wrapped))
     }
 
     /// The same, for a command that becomes the server.

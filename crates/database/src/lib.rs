@@ -1,0 +1,204 @@
+//! How a SQLite file of ours is opened: where it is, who may read it, what a power cut may cost, and its schema.
+//!
+//! Knows no table. Whoever owns a file brings its migrations, and decides what becomes of one that is damaged.
+#![warn(missing_docs)]
+
+use std::{
+    borrow::Cow,
+    fs::{self, DirBuilder, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    time::Duration,
+};
+
+use sqlx::{
+    Row as _, SqlSafeStr as _, SqlitePool,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+const DAMAGE: [i32; 2] = [11, 26];
+
+/// Why a file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or the file.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is in it.
+    #[error("the database")]
+    Database(#[from] sqlx::Error),
+    /// Its schema.
+    #[error("the schema of the database")]
+    Schema(#[from] MigrateError),
+}
+
+impl Error {
+    /// Whether what is in the file is no database, or not a whole one.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::File { .. } => false,
+            Self::Database(error) => is_damage(error),
+            Self::Schema(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            ) => is_damage(error),
+            Self::Schema(_) => false,
+        }
+    }
+}
+
+/// Whether the file is at fault, and not what was asked of it.
+#[must_use]
+pub fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let code = code.and_then(|text| text.parse::<i32>().ok());
+    // The extended codes have the plain one in their lowest byte.
+    code.is_some_and(|code| DAMAGE.contains(&(code & 0xff)))
+}
+
+/// Every schema from the first one on: a name, and what leads to it from the one before. None of them is ever changed.
+pub type Schemas = [(&'static str, &'static str)];
+
+/// Opens the file, or makes it, and brings it to the last of `schemas`. Nobody else on this machine may read it.
+///
+/// # Errors
+/// When it cannot be opened, is damaged, or is of a newer version.
+pub async fn open(path: &Path, schemas: &Schemas) -> Result<SqlitePool, Error> {
+    let at = |source: io::Error| Error::File {
+        path: path.display().to_string(),
+        source,
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(at)?;
+    }
+    // Made here and not by SQLite, which would make it readable for all.
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(at)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(at)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was written is there after a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        // 256 KiB: what is asked for often is in memory anyway.
+        .pragma("cache_size", "-256");
+    // One connection: by it, what another process has written is told from what this one wrote.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await?;
+    if let Err(error) = migrator(schemas).run(&pool).await {
+        pool.close().await;
+        return Err(error.into());
+    }
+    Ok(pool)
+}
+
+fn migrator(schemas: &Schemas) -> Migrator {
+    let migrations = (1..).zip(schemas).map(|(version, (name, sql))| {
+        Migration::new(
+            version,
+            Cow::Borrowed(*name),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// Changes when another connection has written.
+///
+/// # Errors
+/// When the file cannot be read.
+pub async fn data_version(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query("PRAGMA data_version").fetch_one(pool).await?;
+    row.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: (&str, &str) = ("first", "CREATE TABLE one (n INTEGER NOT NULL) STRICT");
+    const SECOND: (&str, &str) = ("second", "ALTER TABLE one ADD COLUMN m INTEGER");
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn a_file_is_made_for_its_owner_alone_and_its_schema_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/file.db");
+        let pool = open(&path, &[FIRST]).await.unwrap();
+        sqlx::query("INSERT INTO one VALUES (7)")
+            .execute(&pool)
+            .await
+            .unwrap();
+        assert_eq!((mode(path.parent().unwrap()), mode(&path)), (0o700, 0o600));
+        assert_eq!(mode(&path.with_file_name("file.db-wal")), 0o600);
+        pool.close().await;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let pool = open(&path, &[FIRST, SECOND]).await.unwrap();
+        let row = sqlx::query("SELECT n, m FROM one").fetch_one(&pool).await;
+        let row = row.unwrap();
+        assert_eq!(
+            (row.get::<i64, _>(0), row.get::<Option<i64>, _>(1)),
+            (7, None)
+        );
+        assert_eq!(mode(&path), 0o600);
+        pool.close().await;
+        let newer = open(&path, &[FIRST]).await.unwrap_err();
+        assert!(
+            matches!(newer, Error::Schema(_)) && !newer.is_damage(),
+            "{newer:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn damage_is_told_from_other_trouble() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.db");
+        let pool = open(&path, &[FIRST]).await.unwrap();
+        pool.close().await;
+        let whole = fs::read(&path).unwrap();
+        for damaged in [
+            b"no database at all, but long enough to be looked at".repeat(100),
+            whole[..whole.len() - 4096].to_vec(),
+            whole[..1000].to_vec(),
+        ] {
+            fs::write(&path, &damaged).unwrap();
+            let error = open(&path, &[FIRST]).await.unwrap_err();
+            assert!(error.is_damage(), "{} bytes: {error:?}", damaged.len());
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = open(&path, &[FIRST]).await.unwrap_err();
+        assert!(!error.is_damage(), "{error:?}");
+    }
+}

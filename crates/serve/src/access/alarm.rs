@@ -1,0 +1,103 @@
+//! A burst of failed logins becomes an incident of the server: one, from its first try to its last.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use hub::{Cause, Ledger};
+use tokio::{sync::Notify, time::sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::gate::{AlarmConfig, Burst, Bursts, Change, Tried};
+
+/// The incident's cause.
+const CODE: &str = "login_burst";
+
+/// Hears of every login that failed.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    bursts: Mutex<Bursts>,
+    ledger: Ledger,
+    began: Notify,
+}
+
+impl Alarm {
+    pub(crate) fn new(config: AlarmConfig, ledger: Ledger) -> Arc<Self> {
+        Arc::new(Self {
+            bursts: Mutex::new(Bursts::new(config)),
+            ledger,
+            began: Notify::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bursts> {
+        self.bursts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody at this address could not log in with this.
+    pub(crate) fn failed(&self, address: IpAddr, tried: Tried) {
+        let (change, detail) = {
+            let mut bursts = self.lock();
+            let Some(change) = bursts.failed(address, tried, Instant::now()) else {
+                return;
+            };
+            (
+                change,
+                bursts.burst().map(Burst::describe).unwrap_or_default(),
+            )
+        };
+        match change {
+            Change::Began => {
+                warn!(%detail, "a burst of failed logins: somebody may be guessing passwords");
+                let now = SystemTime::now();
+                self.ledger.begin(None, now, cause(detail));
+                let what = "each further try from these addresses has to wait longer; others can log in as before";
+                self.ledger.step(None, now, what.to_owned());
+                self.began.notify_one();
+            }
+            Change::News => self.ledger.retell(None, cause(detail)),
+            Change::More => {
+                self.ledger.begin(None, SystemTime::now(), cause(detail));
+            }
+        }
+    }
+
+    /// Ends bursts when they are over, until `stop`.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let end = self.lock().ends_at();
+            tokio::select! {
+                () = stop.cancelled() => {
+                    self.ledger.end(None, SystemTime::now(), Some("stopped: the server stops"));
+                    return;
+                }
+                () = self.began.notified(), if end.is_none() => continue,
+                () = sleep_until(end.unwrap_or_else(Instant::now).into()), if end.is_some() => {}
+            }
+            let ended = self.lock().take_ended(Instant::now());
+            if let Some(burst) = ended {
+                info!(failures = burst.count, "the burst of failed logins is over");
+                self.ledger.end(
+                    None,
+                    SystemTime::now(),
+                    Some("over: it has been quiet since"),
+                );
+            }
+        }
+    }
+}
+
+fn cause(detail: String) -> Cause {
+    Cause {
+        code: CODE.into(),
+        sentence: "Many logins failed in a short time.".into(),
+        advice: "if a program of yours has an old password or token, give it the new one; if somebody is guessing, keep the \
+                 addresses out (`server.deny`, `server.allow`) and look at the audit log for logins that went well"
+            .into(),
+        detail,
+        words: Vec::new(),
+    }
+}

@@ -1,5 +1,7 @@
 //! Logging in and out, one's own password, and the first administrator.
 
+use std::time::Instant;
+
 use accounts::{Action, Entry, Error, Key, Secret, Who};
 use axum::{
     Json,
@@ -198,6 +200,9 @@ pub(crate) async fn log_out(
     Ok((StatusCode::NO_CONTENT, fields).into_response())
 }
 
+/// What wrong codes are counted under; no user has such a name.
+const SET_UP: &str = ":set up";
+
 /// The first administrator.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -235,11 +240,15 @@ pub(crate) async fn set_up(
         password,
     }): Fields<SetUp>,
 ) -> Result<Response, Problem> {
-    if app.failures.check().is_err() {
-        let detail = "Too many tries: wait a few seconds.";
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+    // Counted for each address: whoever guesses at the code does not keep the owner from using it.
+    let (address, now) = (peer.address.ip(), Instant::now());
+    let tried = app.logins.attempt(address, SET_UP, now);
+    tried.map_err(|wait| Problem::too_many("tries", wait))?;
+    let made = app.accounts.set_up(&code, &name, password.0).await;
+    if !matches!(made, Err(Error::SetupCode)) {
+        app.logins.succeeded(address, SET_UP, now);
     }
-    let user = app.accounts.set_up(&code, &name, password.0).await?;
+    let user = made?;
     app.accounts
         .note(entry(&name, &peer, "set up", "the first administrator"));
     begin(&app, &peer, &headers, user).await

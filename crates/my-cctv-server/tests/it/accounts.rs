@@ -11,10 +11,10 @@ use tungstenite::{Message, WebSocket, handshake::client::generate_key};
 
 use crate::harness::{Client, Parts, Reply, Server, Setup, Watcher, eventually};
 
-const PASSWORD: &str = "canary-in-a-password";
+pub(crate) const PASSWORD: &str = "canary-in-a-password";
 
 /// Two cameras, an administrator, and nobody else.
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup::with_source("test")
         .another_camera("yard", "test")
         .with_login()
@@ -22,7 +22,7 @@ fn setup() -> Setup {
 }
 
 /// Base64 of `name:password`.
-fn basic(name: &str) -> String {
+pub(crate) fn basic(name: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::from("Basic ");
     for chunk in format!("{name}:{PASSWORD}").as_bytes().chunks(3) {
@@ -36,7 +36,7 @@ fn basic(name: &str) -> String {
 }
 
 /// A request of whoever shows this `Authorization`.
-fn ask(
+pub(crate) fn ask(
     server: &Server,
     who: Option<&str>,
     method: &str,
@@ -53,18 +53,18 @@ fn ask(
     client.request(method, path)
 }
 
-fn by_admin(server: &Server, method: &str, path: &str, body: &Value) -> Reply {
+pub(crate) fn by_admin(server: &Server, method: &str, path: &str, body: &Value) -> Reply {
     ask(server, Some(&basic("admin")), method, path, Some(body))
 }
 
-fn add_user(server: &Server, name: &str, role: &str, cameras: &[&str]) -> i64 {
+pub(crate) fn add_user(server: &Server, name: &str, role: &str, cameras: &[&str]) -> i64 {
     let user = json!({"name": name, "password": PASSWORD, "role": role, "cameras": cameras});
     let reply = by_admin(server, "POST", "/api/v1/users", &user);
     assert_eq!(reply.status, 201);
     reply.json()["id"].as_i64().unwrap()
 }
 
-fn add_token(server: &Server, role: &str, cameras: &[&str]) -> (i64, String) {
+pub(crate) fn add_token(server: &Server, role: &str, cameras: &[&str]) -> (i64, String) {
     let token = json!({"name": "a program", "role": role, "cameras": cameras});
     let made = by_admin(server, "POST", "/api/v1/tokens", &token).json();
     (
@@ -80,7 +80,7 @@ fn stream(server: &Server, who: Option<&str>, path: &str) -> Watcher {
 
 /// What each of them may do. `y` yes, `n` no (403), `?` not even know of it
 /// (404), `-` log in first (401).
-const ROUTES: &[(&str, &str, &str)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     //                                               nobody, viewer, operator, admin, token, link
     ("GET", "/", "-yyyyn"),
     ("GET", "/health", "yyyyyy"),
@@ -454,7 +454,7 @@ fn what_is_open_ends_with_the_right_to_it() {
 }
 
 /// The program beside a running server, with something on its standard input.
-fn run(server: &Server, args: &[&str], input: &str) -> Output {
+pub(crate) fn run(server: &Server, args: &[&str], input: &str) -> Output {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_my-cctv-server"))
         .current_dir(server.path(""))
         .args(args)

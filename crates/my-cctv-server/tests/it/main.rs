@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod api;
+mod attacks;
 mod board;
 mod certificates;
 mod changes;
@@ -28,6 +29,7 @@ mod quality;
 mod rtsp;
 mod shutdown;
 mod slow;
+mod slowhttp;
 mod snapshot;
 mod socket;
 mod sources;

@@ -70,3 +70,15 @@ test('after the login comes our own page, whatever was in the address', async ({
     expect(new URL(page.url()).origin).toBe(new URL(server.url).origin);
   }
 });
+
+test('a picture opened by itself is shown, though its page may do nothing', async ({ page, serve, tolerated }) => {
+  // The browser asks for an icon that such a page cannot have.
+  tolerated.push(/^Failed to load resource/);
+  const server = await serve();
+  for (const address of ['snapshot', 'stream', 'stream?advance_headers=1']) {
+    await page.goto(server.url + address, { waitUntil: 'commit' });
+    const image = page.locator('img');
+    await expect.poll(() => image.evaluate((it) => (it as HTMLImageElement).naturalWidth)).toBe(640);
+    expect((await page.screenshot()).length, 'not an empty page').toBeGreaterThan(10_000);
+  }
+});

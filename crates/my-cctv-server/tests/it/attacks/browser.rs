@@ -1,11 +1,19 @@
 //! 5, 6, 7: what a page of somebody else's can do through a browser that is logged in here.
 
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
+
 use serde_json::json;
 use tungstenite::{Message, WebSocket, handshake::client::generate_key};
 
 use crate::{
     accounts::{PASSWORD, ROUTES, add_user, ask, basic, by_admin, setup},
-    harness::{Client, Reply, Server, Setup, eventually},
+    harness::{Client, Reply, Server, Setup, eventually, frames, pass},
 };
 
 /// Logs in as a browser does; the cookie.
@@ -248,5 +256,55 @@ fn texts_of_strangers_are_data() {
         assert_eq!(asked, plain.get(path).text(), "{path}");
     }
     drop(plain);
+    server.stop();
+}
+
+#[test]
+fn a_picture_does_not_end_its_part() {
+    // A camera that puts our own delimiter into its pictures, and behind it a page.
+    let bytes = fs::read(frames()).unwrap();
+    let mut splitter = media::jpeg::Splitter::new(8 << 20);
+    splitter.extend(&bytes);
+    let good = splitter.next_picture().unwrap().to_vec();
+    let page = "\r\n--cctvframe\r\nContent-Type: text/html\r\n\r\n<script>alert(1)</script>";
+    let comment = [
+        &[0xFF, 0xFE, 0, u8::try_from(page.len() + 2).unwrap()],
+        page.as_bytes(),
+    ];
+    let evil = [&good[..2], &comment.concat(), &good[2..]].concat();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let sent = good.clone();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let _ = socket.read(&mut [0; 4096]);
+            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while socket.write_all(&[&evil[..], &sent].concat()).is_ok() {
+                pass(Duration::from_millis(30));
+            }
+        }
+    });
+    let mut server = Setup::with_source(&format!("http://{address}/")).start();
+    server.get("/snapshot");
+    for path in [
+        "/stream",
+        "/?action=stream",
+        "/stream?advance_headers=1",
+        "/snapshot",
+    ] {
+        let reply = server.get(path);
+        let policy = reply.header("Content-Security-Policy").unwrap().to_owned();
+        assert!(
+            policy.starts_with("sandbox; script-src 'none';"),
+            "{policy}"
+        );
+        let mut bytes = Vec::new();
+        let enough = 4 * good.len() as u64;
+        let _ = reply.body.take(enough).read_to_end(&mut bytes);
+        let has = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+        assert!(has(&good[2..]), "{path}: the good ones come");
+        assert!(!has(b"<script>") && !has(b"text/html"), "{path}");
+    }
+    server.log.message("the camera sent what is no picture");
     server.stop();
 }

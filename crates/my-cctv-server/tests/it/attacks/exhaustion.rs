@@ -185,3 +185,29 @@ fn refusals_do_not_fill_the_log() {
     assert!(said < 150, "{said} lines for {asked} requests");
     server.stop();
 }
+
+#[test]
+fn without_inodes_nothing_changes_and_streams_go_on() {
+    let setup = Setup::camera_sim();
+    fs::create_dir(setup.path("data")).unwrap();
+    // One for the folder itself, and one that is used up below.
+    let Some(mut server) = in_namespace(&setup, "mount -t tmpfs -o nr_inodes=2 none data") else {
+        return;
+    };
+    let inside = format!(
+        "/proc/{}/root{}",
+        server.pid(),
+        server.path("data").display()
+    );
+    fs::write(format!("{inside}/filler"), "").unwrap();
+    let watcher = Watcher::of(server.stream("/stream"));
+    watcher.more_pictures(1);
+    let yard = json!({"id": "yard", "source": "test"});
+    let reply = server.send("POST", "/api/v1/cameras", &yard);
+    assert_eq!(reply.status, 507);
+    watcher.more_pictures(5);
+    fs::remove_file(format!("{inside}/filler")).unwrap();
+    assert_eq!(server.send("POST", "/api/v1/cameras", &yard).status, 201);
+    watcher.more_pictures(5);
+    server.stop();
+}

@@ -129,6 +129,7 @@ const ATTACKS: &[(u32, &str, &[&str])] = &[
         "script in names and texts",
         &[
             "attacks::browser::texts_of_strangers_are_data",
+            "attacks::browser::a_picture_does_not_end_its_part",
             "headers::every_answer_has_its_headers_and_pictures_may_be_shown_elsewhere",
             "hostile::names_of_viewers_cannot_break_the_log",
             "web/e2e/script.spec.ts::names and words of a camera are text",
@@ -197,6 +198,7 @@ const ATTACKS: &[(u32, &str, &[&str])] = &[
             "attacks::exhaustion::idle_sockets_of_many_addresses_end",
             "attacks::exhaustion::without_descriptors_those_who_are_here_go_on",
             "attacks::exhaustion::a_full_disk_stops_logins_and_no_stream",
+            "attacks::exhaustion::without_inodes_nothing_changes_and_streams_go_on",
             "attacks::exhaustion::refusals_do_not_fill_the_log",
             "attacks::login_cost::two_hundred_logins_at_once_take_the_memory_of_two",
             "limits::a_thousand_slow_connections_from_one_address_harm_nobody_elsewhere",

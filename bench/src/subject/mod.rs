@@ -3,5 +3,5 @@
 mod proc;
 mod start;
 
-pub use proc::{Cpu, Memory, children, descriptors, memory, threads, written_bytes};
+pub use proc::{Cpu, Memory, children, descriptors, memory, peak_kb, threads, written_bytes};
 pub use start::{Programs, Running, Settings, Subject, beside, camera_id};

@@ -82,6 +82,13 @@ pub fn memory(pid: u32) -> anyhow::Result<Memory> {
     })
 }
 
+/// The most resident memory it ever had.
+pub fn peak_kb(pid: u32) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    field(&text, "VmHWM:").context("VmHWM")
+}
+
 /// Bytes this process caused to be written to a disk so far.
 pub fn written_bytes(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/io");

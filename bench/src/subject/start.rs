@@ -53,6 +53,8 @@ pub struct Settings {
     pub server: String,
     /// Under TLS, with a certificate of its own.
     pub is_secure: bool,
+    /// Nobody is let in without login; the password of `admin`.
+    pub password: Option<String>,
     /// Further lines of TOML in front of the tables made here.
     pub config: String,
     /// How many cameras the server shows; 0 is one, too.
@@ -124,6 +126,9 @@ impl Running {
             .env("CAMERA_SIM_LOCK_DIR", folder.path().join("locks"))
             .env("CAMERA_SIM_CAMERAS", settings.cameras.max(1).to_string())
             .env("BENCH_ALLOC_FILE", allocations_file(folder.path()));
+        if let Some(password) = &settings.password {
+            command.env("ADMIN_PASSWORD", password);
+        }
         let spawned = Instant::now();
         let child = command
             .spawn()
@@ -258,6 +263,7 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
         port,
         server,
         is_secure,
+        password,
         config,
         cameras,
         camera_tables,
@@ -279,11 +285,13 @@ fn config(camera: &Path, settings: &Settings, folder: &Path) -> String {
         .unwrap_or_else(|| (0..(*cameras).max(1)).map(table).collect());
     format!(
         // All viewers of a bench come from one address, and many times.
-        "auth.enabled = false\n{config}\n\
-          [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nstreams_per_15_min_and_account = 0\napi_per_minute_and_account = 0\nconnections_per_address = 0\n\n\
+        "auth.enabled = {}\n{config}\n\
+          [limits]\nstreams_per_15_min = 0\napi_per_minute = 0\nstreams_per_15_min_and_account = 0\n\
+          api_per_minute_and_account = 0\nconnections_per_address = 0\n\n\
           [server]\nlisten = \"127.0.0.1\"\nport = {port}\nmax_viewers = 2000\ndata_dir = {folder:?}\n\
           tls = {{ enabled = {is_secure} }}\n{server}\n\n\
-         {tables}"
+         {tables}",
+        password.is_some()
     )
 }
 

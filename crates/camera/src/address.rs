@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
     time::Duration,
 };
@@ -155,23 +155,39 @@ impl fmt::Debug for RtspAddress {
 }
 
 /// A camera may be anywhere but where clouds and routers keep their secrets, and where no camera can be.
+/// This machine and the private networks are allowed: that is where cameras are.
 fn is_allowed(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
-            let metadata = [100, 100, 100, 200];
+            // Alibaba's, Oracle's and Azure's.
+            let metadata = [[100, 100, 100, 200], [192, 0, 0, 192], [168, 63, 129, 16]];
             !(ip.is_link_local()
-                || ip.is_unspecified()
+                || ip.octets()[0] == 0
                 || ip.is_multicast()
                 || ip.is_broadcast()
-                || ip.octets() == metadata)
+                || metadata.contains(&ip.octets()))
         }
         IpAddr::V6(ip) => {
             let metadata = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
             !(ip.is_unicast_link_local()
-                || ip.is_unspecified()
                 || ip.is_multicast()
-                || ip.segments() == metadata)
+                || ip.segments() == metadata
+                || within(ip).is_some_and(|ip| !is_allowed(ip.into())))
         }
+    }
+}
+
+/// The IPv4 address that is reached through this one: NAT64 (RFC 6052), 6to4 (RFC 3056), the old compatible form.
+fn within(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bits = u128::from(ip);
+    let [.., a, b] = ip.segments();
+    let last = Ipv4Addr::from(u32::from(a) << 16 | u32::from(b));
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(last),
+        [0x2002, a, b, ..] => Some(Ipv4Addr::from(u32::from(a) << 16 | u32::from(b))),
+        // `::1` is this machine, and no address of the old form.
+        _ if bits >> 32 == 0 && bits != 1 => Some(last),
+        _ => None,
     }
 }
 
@@ -221,10 +237,24 @@ mod tests {
             "fd00:ec2::254",
             "224.0.0.1",
             "::",
+            "0.0.0.1",
+            "192.0.0.192",
+            "168.63.129.16",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::a9fe:a9fe",
         ] {
             assert!(!is_allowed(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["192.168.1.9", "10.0.0.1", "127.0.0.1", "fd00::5", "8.8.8.8"] {
+        for ip in [
+            "192.168.1.9",
+            "10.0.0.1",
+            "127.0.0.1",
+            "::1",
+            "fd00::5",
+            "8.8.8.8",
+            "64:ff9b::808:808",
+        ] {
             assert!(is_allowed(ip.parse().unwrap()), "{ip}");
         }
     }

@@ -61,6 +61,7 @@ impl Child {
             .env("LC_ALL", "C")
             .process_group(0)
             .kill_on_drop(true);
+        keep_secrets(&mut command);
         die_with_parent(&mut command);
         let mut process = command.spawn()?;
         let stdin = process.stdin.take();
@@ -154,6 +155,16 @@ async fn discard(stdout: &mut Option<ChildStdout>) {
         *stdout = None;
     }
     std::future::pending().await
+}
+
+/// What the environment tells the server (passwords, addresses with logins) is nothing to a camera program.
+fn keep_secrets(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(b"CCTV_") || bytes.starts_with(b"ADMIN_PASSWORD") {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Has the kernel kill the child when this process dies, by whatever cause.

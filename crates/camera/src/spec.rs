@@ -102,13 +102,13 @@ impl FromStr for SourceSpec {
                 Ok(Self::File { path: path.into() })
             }
             ("v4l2", Some(device)) => {
-                let plain = !device.contains("..") && !device.contains('\0');
+                let plain = !device.contains("..") && !device.contains(char::is_control);
                 if plain && (device.starts_with("/dev/video") || device.starts_with("/dev/v4l/")) {
                     Ok(Self::V4l2 {
                         device: device.into(),
                     })
                 } else {
-                    Err(InvalidSource::Device(device.to_owned()))
+                    Err(InvalidSource::Device(device.escape_debug().to_string()))
                 }
             }
             // The rest of such an address may be a password.
@@ -175,6 +175,7 @@ mod tests {
             ("rpicam:/base a", "no camera index"),
             ("v4l2:/etc/passwd", "no video device"),
             ("v4l2:/dev/video0/../sda", "no video device"),
+            ("v4l2:/dev/video0\n-f lavfi", "no video device"),
         ] {
             let error = text.parse::<SourceSpec>().unwrap_err().to_string();
             assert!(error.contains(want), "{text}: {error}");

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::UnixMicros;
 
-/// Boundary announced in [`CONTENT_TYPE`]. Parts carry their length, so it needs no randomness.
+/// Boundary announced in [`CONTENT_TYPE`]. Browsers look for it and not at the lengths: see [`is_part`].
 pub const BOUNDARY: &str = "cctvframe";
 /// Value of the response's `Content-Type`.
 pub const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=cctvframe";
@@ -35,6 +35,13 @@ pub const CLOSING: &[u8] = b"--\r\n";
 
 /// Longest head of a part: the fixed text and two 20-digit numbers and one of six.
 const HEAD_MAX: usize = 128;
+
+/// Whether a picture stays within its part. One that has the delimiter in it, in a comment say, would end the part for
+/// browsers, and could begin one of its own: a page with a script, in the name of this server.
+#[must_use]
+pub fn is_part(jpeg: &[u8]) -> bool {
+    memchr::memmem::find(jpeg, OPENING).is_none()
+}
 
 /// Lays out one picture as head, JPEG, [`TAIL`], [`ADVANCE_HEAD`], and says how long the head is.
 pub(crate) fn pack(jpeg: &[u8], captured: UnixMicros) -> (Bytes, usize) {
@@ -66,6 +73,16 @@ mod tests {
         assert_eq!(OPENING, format!("--{BOUNDARY}").as_bytes());
         assert_eq!(ADVANCE_OPENING, [OPENING, ADVANCE_HEAD].concat());
         assert_eq!(TAIL, format!("\r\n--{BOUNDARY}").as_bytes());
+    }
+
+    #[test]
+    fn a_delimiter_in_a_picture_is_found() {
+        assert!(is_part(
+            b"\xFF\xD8 --cctvfram --cctv-frame cctvframe \xFF\xD9"
+        ));
+        for inside in [OPENING, TAIL, ADVANCE_OPENING] {
+            assert!(!is_part(&[b"\xFF\xD8", inside, b"\xFF\xD9"].concat()));
+        }
     }
 
     #[test]

@@ -72,6 +72,11 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         configuration = origin,
         "my-cctv-server starts"
     );
+    if rustix::process::geteuid().is_root() {
+        warn!(
+            "running as root, which nothing here needs: use a user of its own, as packaging/my-cctv-server.service does"
+        );
+    }
     raise_descriptor_limit();
     // A clash may be mended by the API, and by the file.
     let file_waits = contents.is_err();

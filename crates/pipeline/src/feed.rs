@@ -98,6 +98,14 @@ impl<'a> Feed<'a> {
 
 impl Sink for Feed<'_> {
     fn picture(&mut self, jpeg: &[u8]) {
+        if !media::multipart::is_part(jpeg) {
+            self.dropped(Dropped {
+                bytes: jpeg.len() as u64,
+                broken: 1,
+                oversized: 0,
+            });
+            return;
+        }
         let now = Instant::now();
         let pts = Pts90k::from(now - self.epoch);
         let frame = Frame::jpeg(

@@ -64,7 +64,7 @@ pub(crate) fn add_user(server: &Server, name: &str, role: &str, cameras: &[&str]
     reply.json()["id"].as_i64().unwrap()
 }
 
-fn add_token(server: &Server, role: &str, cameras: &[&str]) -> (i64, String) {
+pub(crate) fn add_token(server: &Server, role: &str, cameras: &[&str]) -> (i64, String) {
     let token = json!({"name": "a program", "role": role, "cameras": cameras});
     let made = by_admin(server, "POST", "/api/v1/tokens", &token).json();
     (
@@ -80,7 +80,7 @@ pub(crate) fn stream(server: &Server, who: Option<&str>, path: &str) -> Watcher 
 
 /// What each of them may do. `y` yes, `n` no (403), `?` not even know of it
 /// (404), `-` log in first (401).
-const ROUTES: &[(&str, &str, &str)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     //                                               nobody, viewer, operator, admin, token, link
     ("GET", "/", "-yyyyn"),
     ("GET", "/health", "yyyyyy"),

@@ -11,6 +11,9 @@ const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img
                     require-trusted-types-for 'script'; ";
 /// For answers that are no page.
 const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; ";
+/// For pictures. A browser makes a page of its own around one, with styles of its own; a part of a stream that claims to
+/// be a page may do nothing.
+const PICTURE: &str = "sandbox; script-src 'none'; ";
 /// What the page has no use for.
 const PERMISSIONS: &str = "accelerometer=(), autoplay=(self), camera=(), display-capture=(), fullscreen=(self), \
                            geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
@@ -38,8 +41,7 @@ impl Dress {
         Self {
             page: policy(PAGE),
             nothing: policy(NOTHING),
-            // A browser makes a page of its own around a picture, with styles of its own.
-            pictures: policy(""),
+            pictures: policy(PICTURE),
             // The older header knows nobody else.
             frame_options: match &*ancestors {
                 "'self'" => Some(HeaderValue::from_static("SAMEORIGIN")),

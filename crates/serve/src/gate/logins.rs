@@ -94,6 +94,8 @@ impl LoginLimiter {
 
     fn keys(&self, address: IpAddr, account: &str) -> (IpAddr, (IpAddr, u64)) {
         let address = key(address);
+        // As accounts are found: `Admin` is no other than `admin`.
+        let account = account.to_ascii_lowercase();
         (address, (address, self.hasher.hash_one(account)))
     }
 }

@@ -215,7 +215,7 @@ test('several cameras can be chosen', async ({ page, serve }) => {
   await expectSituation(page, 'live');
   const chooser = page.getByRole('combobox', { name: 'Camera' });
   await chooser.selectOption({ label: 'Yard <b>behind</b>' });
-  await expect(page).toHaveURL(/camera=yard/);
+  await expect(page).toHaveURL(/#[/]live[/]yard$/);
   await expectSituation(page, 'live');
   await expect(picture(page)).toHaveAttribute('src', /^api\/v1\/cameras\/yard\/stream/);
   await expectMoving(page);

@@ -1,7 +1,7 @@
 // A situation in words, and how loud to say it.
 
-import { duration } from '../i18n/duration.ts';
-import type { Messages } from '../i18n/messages.ts';
+import { duration } from '../../i18n/duration.ts';
+import type { Messages } from '../../i18n/messages.ts';
 import type { Situation } from './situation.ts';
 
 /** `good` needs no attention; `busy` passes by itself; `warn` spoils the picture; `bad` means there is none to trust. */

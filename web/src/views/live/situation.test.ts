@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { CAMERA } from '../api/fixture.ts';
-import type { Camera } from '../api/types.ts';
-import { translated } from '../i18n/causes.ts';
-import { en, ko } from '../i18n/messages.ts';
+import { CAMERA } from '../../api/fixture.ts';
+import type { Camera } from '../../api/types.ts';
+import { translated } from '../../i18n/causes.ts';
+import { en, ko } from '../../i18n/messages.ts';
 import { fileName } from './snapshot.ts';
 import { type Known, situation } from './situation.ts';
 import { wording } from './wording.ts';

@@ -1,8 +1,8 @@
 // Full screen, or, on phones whose browser does not offer it, the whole window. The controls step back when nobody
 // moves.
 
-import { element, say } from './dom.ts';
-import type { Messages } from '../i18n/messages.ts';
+import { element, say } from '../../ui/dom.ts';
+import type { Messages } from '../../i18n/messages.ts';
 
 const STEP_BACK_MS = 3_000;
 
@@ -12,17 +12,18 @@ export class FullScreen {
   private readonly word = element('full-screen-word', HTMLSpanElement);
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly t: Messages) {
+  constructor(private readonly t: Messages, signal: AbortSignal) {
+    const options = { signal };
     this.button.addEventListener('click', () => { this.toggle(); });
-    document.addEventListener('fullscreenchange', () => { this.set(document.fullscreenElement !== null); });
+    document.addEventListener('fullscreenchange', () => { this.set(document.fullscreenElement !== null); }, options);
     document.addEventListener('keydown', (event) => {
       this.stir();
       if (event.key === 'Escape' && document.fullscreenElement === null) {
         this.set(false);
       }
-    });
+    }, options);
     for (const kind of ['pointermove', 'pointerdown', 'focusin'] as const) {
-      document.addEventListener(kind, () => { this.stir(); });
+      document.addEventListener(kind, () => { this.stir(); }, options);
     }
     this.set(false);
   }

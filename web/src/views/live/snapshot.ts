@@ -1,9 +1,9 @@
 // Saves the newest picture. A plain link works without this; with it, a failure is told in words instead of a file.
 
-import { getSnapshot } from '../api/client.ts';
-import type { Camera } from '../api/types.ts';
-import type { Messages } from '../i18n/messages.ts';
-import { element, say } from './dom.ts';
+import { getSnapshot } from '../../api/client.ts';
+import type { Camera } from '../../api/types.ts';
+import type { Messages } from '../../i18n/messages.ts';
+import { element, say } from '../../ui/dom.ts';
 
 const TOAST_MS = 5_000;
 

@@ -1,7 +1,7 @@
 // The name of the camera; with several cameras, a list to choose from.
 
-import type { Camera } from '../api/types.ts';
-import { element, say } from './dom.ts';
+import type { Camera } from '../../api/types.ts';
+import { element, say } from '../../ui/dom.ts';
 
 export class Chooser {
   private readonly name = element('name', HTMLHeadingElement);

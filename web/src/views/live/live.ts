@@ -1,15 +1,16 @@
 // The live page: one camera, its picture and the truth about it.
 
-import { childOf } from '../api/abort.ts';
-import type { Camera } from '../api/types.ts';
-import { CamerasWatch } from '../api/watch.ts';
-import { duration } from '../i18n/duration.ts';
-import { translated } from '../i18n/causes.ts';
-import type { Messages } from '../i18n/messages.ts';
-import { MjpegPlayer } from '../player/mjpeg.ts';
-import { Picture } from '../player/picture.ts';
+import { href } from '../../app/router.ts';
+import { childOf } from '../../api/abort.ts';
+import type { Camera } from '../../api/types.ts';
+import { CamerasWatch } from '../../api/watch.ts';
+import { duration } from '../../i18n/duration.ts';
+import { translated } from '../../i18n/causes.ts';
+import type { Messages } from '../../i18n/messages.ts';
+import { MjpegPlayer } from '../../player/mjpeg.ts';
+import { Picture } from '../../player/picture.ts';
 import { Chooser } from './chooser.ts';
-import { element, say } from './dom.ts';
+import { element, say } from '../../ui/dom.ts';
 import { FullScreen } from './fullscreen.ts';
 import { situation, type Situation } from './situation.ts';
 import { Snapshot } from './snapshot.ts';
@@ -71,7 +72,7 @@ export class LivePage {
     });
     this.chooser = new Chooser(t.camera, (id) => { this.choose(id); });
     this.snapshot = new Snapshot(t, signal);
-    new FullScreen(t);
+    new FullScreen(t, signal);
   }
 
   run(): void {
@@ -93,7 +94,11 @@ export class LivePage {
       this.watch.askNow();
       this.player.retryNow();
     }, options);
-    setInterval(() => { this.render(); }, TICK_MS);
+    const tick = setInterval(() => { this.render(); }, TICK_MS);
+    this.signal.addEventListener('abort', () => {
+      clearInterval(tick);
+      this.stop();
+    });
     this.start();
     look();
   }
@@ -149,9 +154,7 @@ export class LivePage {
 
   private choose(id: string): void {
     this.wanted = id;
-    const address = new URL(location.href);
-    address.searchParams.set('camera', id);
-    history.replaceState(null, '', address);
+    history.replaceState(null, '', href('live', id));
     this.follow();
     this.render();
   }

@@ -1,7 +1,7 @@
 // What to tell the person in front of the page. Pure: everything known goes in, one situation comes out.
 
-import type { Camera, Failure } from '../api/types.ts';
-import type { PlayerState, StreamEnd } from '../player/player.ts';
+import type { Camera, Failure } from '../../api/types.ts';
+import type { PlayerState, StreamEnd } from '../../player/player.ts';
 
 export type Situation =
   | { readonly kind: 'connecting' }

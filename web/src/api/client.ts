@@ -69,6 +69,11 @@ function written(method: Method, body: unknown): RequestInit {
 
 /** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */
 export async function probeStream(url: string, signal: AbortSignal): Promise<Outcome<null>> {
+  return probe(url, signal);
+}
+
+/** Asks only whether there is an answer, and if not, why. */
+export async function probe(url: string, signal: AbortSignal): Promise<Outcome<null>> {
   return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
 }
 

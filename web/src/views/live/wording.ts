@@ -22,7 +22,7 @@ export function wording(now: Situation, t: Messages): Wording {
     case 'frozen':
       return { tone: 'bad', title: t.frozen, detail: now.message ?? t.frozenDetail };
     case 'placeholder':
-      return { tone: 'warn', title: t.placeholder, detail: now.message };
+      return { tone: 'warn', title: t.placeholder, detail: now.message ?? t.placeholderDetail };
     case 'camera_error':
       return { tone: 'bad', title: t.cameraError, detail: now.message ?? t.cameraErrorDetail };
     case 'full':

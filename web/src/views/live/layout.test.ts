@@ -1,22 +1,22 @@
 import { expect, test } from 'vitest';
 
-import { columnsFor, inOrder, moved, widthFor } from './layout.ts';
+import { inOrder, layoutOf, moved, widthFor } from './layout.ts';
 
 test.each([
-  [1, 390, 700, 1],
-  [2, 390, 700, 1],
-  [4, 390, 700, 1],
-  [2, 1200, 700, 2],
-  [4, 1200, 700, 2],
-  [5, 1200, 700, 3],
-  [9, 1200, 700, 3],
-  [16, 1200, 700, 4],
-  [16, 760, 340, 5],
-  [16, 360, 560, 2],
-  [40, 360, 560, 2],
-  [0, 360, 560, 1],
-])('%d pictures on %d by %d: %d columns', (count, width, height, columns) => {
-  expect(columnsFor(count, width, height, 4 / 3, 4)).toBe(columns);
+  [1, 390, 700, 1, 390],
+  [2, 390, 700, 1, 390],
+  // Upright, what would leave much of the width empty scrolls instead.
+  [4, 390, 700, 2, 390],
+  [2, 1200, 700, 2, 1200],
+  [4, 1200, 700, 2, 932],
+  [5, 1200, 700, 3, 1200],
+  [9, 1200, 700, 3, 930],
+  [16, 1200, 700, 4, 929],
+  [16, 760, 340, 5, 760],
+  [16, 360, 560, 2, 360],
+  [40, 360, 560, 2, 360],
+])('%d pictures on %d by %d: %d columns, %d wide', (count, width, height, columns, wide_px) => {
+  expect(layoutOf(count, width, height, 4 / 3, 4)).toEqual({ columns, wide_px });
 });
 
 test('the order that was kept, then what is new', () => {

@@ -2,23 +2,34 @@
 
 /** Below this a tile shows nothing any more; the wall then scrolls. */
 const LEAST_WIDTH_PX = 140;
+/** A wall that leaves more of the width empty than this scrolls instead, where it is narrow: a phone held upright. */
+const LEAST_USE = 0.7;
+const NARROW_PX = 700;
+
+export type Layout = {
+  readonly columns: number;
+  /** Width of all columns together. */
+  readonly wide_px: number;
+};
 
 /** Columns with which `count` tiles of this shape are largest. */
-export function columnsFor(count: number, width_px: number, height_px: number, ratio: number, gap_px: number): number {
-  let best = { columns: 1, width_px: 0 };
+export function layoutOf(count: number, width_px: number, height_px: number, ratio: number, gap_px: number): Layout {
+  let best: Layout & { readonly tile_px: number } = { columns: 1, wide_px: width_px, tile_px: 0 };
   for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
     const rows = Math.ceil(count / columns);
     const byWidth_px = (width_px - gap_px * (columns - 1)) / columns;
     const byHeight_px = ((height_px - gap_px * (rows - 1)) / rows) * ratio;
     const tile_px = Math.min(byWidth_px, byHeight_px);
-    if (tile_px > best.width_px + 0.5) {
-      best = { columns, width_px: tile_px };
+    if (tile_px > best.tile_px + 0.5) {
+      best = { columns, wide_px: Math.floor(tile_px * columns + gap_px * (columns - 1)), tile_px };
     }
   }
-  if (best.width_px >= LEAST_WIDTH_PX) {
-    return best.columns;
+  const isSparse = width_px < NARROW_PX && width_px < height_px && best.wide_px < width_px * LEAST_USE;
+  if (best.tile_px >= LEAST_WIDTH_PX && !isSparse) {
+    return { columns: best.columns, wide_px: best.wide_px };
   }
-  return Math.max(1, Math.floor((width_px + gap_px) / (LEAST_WIDTH_PX + gap_px)));
+  const most = Math.max(1, Math.floor((width_px + gap_px) / (LEAST_WIDTH_PX + gap_px)));
+  return { columns: Math.min(count, most), wide_px: width_px };
 }
 
 /** The ids in the remembered order; those it does not name come behind, as the server has them. */

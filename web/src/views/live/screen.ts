@@ -17,6 +17,8 @@ import { type Situation, situation } from './situation.ts';
 /** Answers come every two seconds; an older one no longer says how old the picture is now. */
 const ANSWER_FRESH_MS = 3_000;
 const TICK_MS = 1_000;
+/** What was lost longer ago is no news. */
+const LATELY_MS = 10_000;
 /** A window that is being drawn larger passes many sizes. */
 const SETTLE_MS = 300;
 /** More pixels than this in each that was laid out nobody sees. */
@@ -26,6 +28,8 @@ export class Screen {
   readonly situation = signal<Situation>({ kind: 'connecting' });
   readonly age_ms = signal<number | null>(null);
   readonly shown = signal<Shown | null>(null);
+  /** How many were lost in the last seconds. */
+  readonly lostLately = signal(0);
   /** When the next try is, if one is waited for. */
   readonly retryAt_ms = signal<number | null>(null);
   /** Moves once a second. */
@@ -37,6 +41,7 @@ export class Screen {
   readonly magnified = signal(1);
 
   private player: LivePlayer | null = null;
+  private losses: { readonly at_ms: number; readonly lost: number }[] = [];
   private asked_px: number | undefined;
 
   constructor(readonly id: string) {}
@@ -138,7 +143,13 @@ export class Screen {
     this.age_ms.value = age_ms;
     this.shown.value = player.shown;
     this.hasPicture.value = player.hasPicture;
+    this.count(now_ms, player.shown?.lost ?? 0);
     this.retryAt_ms.value = state.kind === 'waiting' ? state.retryAt_ms : failure === null ? null : watch.nextAt_ms;
+  }
+
+  private count(now_ms: number, lost: number): void {
+    this.losses = [...this.losses.filter(({ at_ms }) => now_ms - at_ms < LATELY_MS), { at_ms: now_ms, lost }];
+    this.lostLately.value = lost - (this.losses[0]?.lost ?? lost);
   }
 
   /** One lost answer while the picture runs is no reason to alarm anybody. */

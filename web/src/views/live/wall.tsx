@@ -10,7 +10,7 @@ import { duration } from '../../i18n/duration.ts';
 import { t } from '../../i18n/current.ts';
 import { ICONS, Icon } from '../../kit/icon.tsx';
 import { FullScreenButton, useFullScreen } from './fullscreen.tsx';
-import { columnsFor, inOrder, moved } from './layout.ts';
+import { inOrder, layoutOf, moved } from './layout.ts';
 import { t as words } from './messages.ts';
 import { Notice } from './notice.tsx';
 import { useScreen } from './screen.ts';
@@ -55,12 +55,10 @@ export function Wall({ cameras, viewers }: { cameras: readonly Camera[]; viewers
       return;
     }
     const fit = (): void => {
-      columns.value = columnsFor(cameras.length, place.clientWidth, place.clientHeight, ratio, GAP_PX);
-      const rows = Math.ceil(cameras.length / columns.value);
-      // As wide as leaves every tile its shape; what is left is at both sides.
-      const byHeight_px = ((place.clientHeight - GAP_PX * (rows - 1)) / rows) * ratio * columns.value + GAP_PX * (columns.value - 1);
-      place.style.setProperty('--columns', String(columns.value));
-      place.style.setProperty('--wide', `${Math.floor(Math.max(byHeight_px, 280))}px`);
+      const layout = layoutOf(cameras.length, place.clientWidth, place.clientHeight, ratio, GAP_PX);
+      columns.value = layout.columns;
+      place.style.setProperty('--columns', String(layout.columns));
+      place.style.setProperty('--wide', `${layout.wide_px}px`);
       place.style.setProperty('--tile-ratio', String(ratio));
     };
     const sizes = new ResizeObserver(fit);
@@ -142,7 +140,7 @@ function Tile({ camera, isDragged, onKey, onDrag }: TileProps): VNode {
   const now = screen.situation.value;
   const said = wording(now, t);
   const age_ms = screen.age_ms.value;
-  const lost = screen.shown.value?.lost ?? 0;
+  const lost = screen.lostLately.value;
   const over = (event: PointerEvent): string | null =>
     document.elementFromPoint(event.clientX, event.clientY)?.closest<HTMLElement>('[data-camera]')?.dataset.camera ?? null;
   return (
@@ -160,7 +158,7 @@ function Tile({ camera, isDragged, onKey, onDrag }: TileProps): VNode {
       <div class="tile-foot">
         <span class="tile-name">{camera.name}</span>
         <span class="tile-facts">
-          {lost > 0 ? <span class="tile-lost" title={words.lostTitle(lost)}>{words.lost(lost)}</span> : null}
+          {lost > 0 ? <span class="tile-lost" title={words.lostLately(lost)}>{words.lost(lost)}</span> : null}
           <span class="tile-age">{age_ms === null ? words.unknownAge : duration(age_ms, t)}</span>
           <span class="tile-state">{said.title}</span>
         </span>

@@ -98,7 +98,7 @@ for (const lang of ['en', 'ko']) {
         await shoot(page, `panel-${size}-${colorScheme}-${lang}`);
       }
       await page.reload();
-      await page.locator('.tools > button').first().click();
+      await page.getByRole('button', { name: /^(?:Share|공유)$/ }).click();
       await expect(page.getByRole('dialog')).toBeVisible();
       await shoot(page, `share-${colorScheme}-${lang}`);
     });

@@ -102,7 +102,8 @@ test('the picture is zoomed at once, and then by the camera itself', async ({ pa
   await expect(page.locator('.picture')).toHaveAttribute('style', /scale\(2\)/);
 
   expect((await controls).ok()).toBe(true);
-  await expect.poll(async () => (await server.simArguments()).at(-1)).toMatch(/--roi 0\.37\d*,0\.12\d*,0\.5\d*,0\.5\d*/);
+  // The sensor is wider than the picture, which shows three quarters of its width.
+  await expect.poll(async () => (await server.simArguments()).at(-1)).toMatch(/--roi 0\.40\d*,0\.12\d*,0\.37500,0\.50000/);
   // The drawing goes back to its place: the pixels are the camera's own now.
   await expect(lens).toHaveAttribute('data-scale', '1.00');
   await expectSituation(page, 'live');

@@ -22,6 +22,8 @@ export type Control = {
 
 export type Controls = {
   readonly controls: readonly Control[];
+  /** Width to height of the sensor: what zoom, pan and tilt are counted in. */
+  readonly sensorRatio: number;
   /** Names of what was set. */
   readonly wanted: readonly string[];
   readonly state: 'applied' | 'pending' | 'refused';
@@ -44,10 +46,15 @@ export function parseControls(body: Shape): Controls {
       value: control.field('value').raw(),
       about: control.field('about').string(),
     })),
+    sensorRatio: ratioOf(body.field('sensor').items().map((side) => side.number())),
     wanted: body.field('wanted').entries().map(([name]) => name),
     state: body.field('state').oneOf(['applied', 'pending', 'refused'] as const),
     message: body.field('message').optional((s) => s.string()),
   };
+}
+
+function ratioOf([width = 4, height = 3]: readonly number[]): number {
+  return width > 0 && height > 0 ? width / height : 4 / 3;
 }
 
 function of(camera: string, rest: string): string {

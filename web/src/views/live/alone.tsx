@@ -38,7 +38,8 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
   const asked = useAsked<Controls>(
     (signal) => (id === '' || !mayControl ? Promise.resolve({ kind: 'aborted' }) : getControls(id, signal)),
     undefined,
-    `${id} ${String(mayControl)} ${String(isOpen.value)}`,
+    // The camera has to give pictures before all is known of it.
+    `${id} ${String(mayControl)} ${String(isOpen.value)} ${String(screen.situation.value.kind === 'live')}`,
   );
   useEffect(() => {
     if (asked.value.value !== null) {
@@ -121,6 +122,7 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
             type="button"
             class="tool"
             title={words.controls}
+            disabled={id === ''}
             aria-expanded={isOpen.value}
             onClick={() => { isOpen.value = !isOpen.value; }}
           >
@@ -157,5 +159,5 @@ function opticsOf(controls: Controls | null): Optics | null {
     const found = controls.controls.find((one) => one.name === name)?.value;
     return typeof found === 'number' ? found : none;
   };
-  return { view: { zoom: value('zoom', 1), pan: value('pan', 0), tilt: value('tilt', 0) }, most: zoom.most };
+  return { view: { zoom: value('zoom', 1), pan: value('pan', 0), tilt: value('tilt', 0) }, most: zoom.most, sensorRatio: controls.sensorRatio };
 }

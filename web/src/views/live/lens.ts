@@ -27,23 +27,27 @@ export function zoomed(lens: Lens, factor: number, at: { readonly x: number; rea
 /** What a camera is asked for. */
 export type View = { readonly zoom: number; readonly pan: number; readonly tilt: number };
 
-/**
- * The view that shows what the lens shows of the picture of `from`. Counts with a picture of the sensor's shape; with
- * another one, pan or tilt come out a little short.
- */
-export function viewOf(lens: Lens, from: View, most: number): View {
+/** How much of the sensor a picture of this shape shows when it is not zoomed: all of its width, or all of its height. */
+export function shareOf(pictureRatio: number, sensorRatio: number): { readonly x: number; readonly y: number } {
+  const relative = pictureRatio / sensorRatio;
+  return relative > 1 ? { x: 1, y: 1 / relative } : { x: relative, y: 1 };
+}
+
+/** The view that shows what the lens shows of the picture of `from`. `share` as above. */
+export function viewOf(lens: Lens, from: View, most: number, share: { readonly x: number; readonly y: number }): View {
   const zoom = Math.min(Math.max(from.zoom * lens.scale, 1), most);
-  const size = 1 / zoom;
-  const place = (shift: number, before: number): number => {
+  const place = (shift: number, before: number, all: number): number => {
+    const size = all / zoom;
     if (size > 0.999) {
       return 0;
     }
-    const start = ((1 - 1 / from.zoom) * (1 + before)) / 2;
+    const shown = all / from.zoom;
+    const start = ((1 - shown) * (1 + before)) / 2;
     // The middle of what is seen, in parts of the sensor.
-    const middle = start + (0.5 - shift) / lens.scale / from.zoom;
+    const middle = start + ((0.5 - shift) / lens.scale) * shown;
     const left = Math.min(Math.max(middle - size / 2, 0), 1 - size);
     return (2 * left) / (1 - size) - 1;
   };
   const round = (value: number): number => Math.round(value * 1_000) / 1_000 + 0;
-  return { zoom: round(zoom), pan: round(place(lens.x, from.pan)), tilt: round(place(lens.y, from.tilt)) };
+  return { zoom: round(zoom), pan: round(place(lens.x, from.pan, share.x)), tilt: round(place(lens.y, from.tilt, share.y)) };
 }

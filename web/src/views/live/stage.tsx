@@ -7,7 +7,7 @@ import { type ReadonlySignal, type Signal, useSignal } from '@preact/signals';
 import { type Controls, setControls } from '../../api/controls.ts';
 import { may } from '../../app/session.ts';
 import { complain } from '../../kit/toasts.tsx';
-import { type Lens, MOST_SCALE, PLAIN, type View, viewOf, within, zoomed } from './lens.ts';
+import { type Lens, MOST_SCALE, PLAIN, shareOf, type View, viewOf, within, zoomed } from './lens.ts';
 import { t as words } from './messages.ts';
 import type { Screen } from './screen.ts';
 
@@ -17,7 +17,7 @@ const KEY_STEP = 1.25;
 const KEY_SHIFT = 0.15;
 
 /** What the camera's own zoom is, if it has one; filled by whoever knows the controls. */
-export type Optics = { readonly view: View; readonly most: number };
+export type Optics = { readonly view: View; readonly most: number; readonly sensorRatio: number };
 
 type StageProps = {
   readonly screen: Screen;
@@ -212,7 +212,7 @@ class Gestures {
       this.lens.value = PLAIN;
       return;
     }
-    const { zoom, pan, tilt } = viewOf(drawn, optics.view, optics.most);
+    const { zoom, pan, tilt } = viewOf(drawn, optics.view, optics.most, shareOf(this.place.clientWidth / this.place.clientHeight, optics.sensorRatio));
     this.asked += 1;
     const asked = this.asked;
     const patch = zoom === 1 ? { zoom: null, pan: null, tilt: null } : { zoom, pan, tilt };

@@ -56,7 +56,7 @@ export function state(page: Page): Locator {
 }
 
 export function picture(page: Page): Locator {
-  return page.locator('#frame > img');
+  return page.locator('#frame .picture > .moving:not([hidden]), #frame .picture > img');
 }
 
 export async function expectSituation(page: Page, situation: string, timeout = 15_000): Promise<void> {
@@ -66,8 +66,8 @@ export async function expectSituation(page: Page, situation: string, timeout = 1
 /** Brightness of the picture at some hundred places, as the browser shows it. */
 export async function pixels(page: Page): Promise<number[]> {
   return picture(page).evaluate((image) => {
-    if (!(image instanceof HTMLImageElement)) {
-      throw new Error('the picture is no <img>');
+    if (!(image instanceof HTMLImageElement || image instanceof HTMLCanvasElement)) {
+      throw new Error('the picture is neither <img> nor <canvas>');
     }
     const canvas = document.createElement('canvas');
     canvas.width = 32;

@@ -3,7 +3,9 @@
 
 import type { Page } from '@playwright/test';
 
-import { expectSituation, pretend, test } from './page.ts';
+import { gateway } from './gateway.ts';
+import { expect, expectSituation, pretend, test } from './page.ts';
+import { PASSWORD } from './server.ts';
 
 const SIZES = {
   phone: { width: 390, height: 844 },
@@ -50,10 +52,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
-test('the camera in trouble', async ({ page, serve }) => {
+test('the camera in trouble', async ({ page, serve, tolerated }) => {
+  tolerated.push(/WebSocket connection to .* failed/);
   const server = await serve();
   await page.setViewportSize(SIZES.phone);
-  await page.goto(server.url);
+  const between = await gateway(server.url);
+  await page.goto(between.url);
   await expectSituation(page, 'live');
   await pretend(page, { newest_frame_age_ms: 3_200 });
   await expectSituation(page, 'late');
@@ -64,6 +68,53 @@ test('the camera in trouble', async ({ page, serve }) => {
   await pretend(page, { state: 'failed', message: 'The camera does not answer. Is its cable plugged in?' });
   await expectSituation(page, 'camera_error');
   await shoot(page, 'camera-error');
+  await page.goto('about:blank');
+  await between.close();
+});
+
+for (const lang of ['en', 'ko']) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`wall and panel, ${colorScheme}, ${lang}`, async ({ page, serve }) => {
+      const names = lang === 'ko'
+        ? ['현관', '마당', '차고', '지하실']
+        : ['Front door', 'Yard behind the house with a rather long name', 'Garage', 'Cellar'];
+      const cameras = names.map((name, at) => ({ id: `cam${at}`, name, source: at === 1 ? 'rpicam:1' : 'test' }));
+      const server = await serve({ admin: true, cameras });
+      await page.request.post(`${server.url}api/v1/session`, { data: { name: 'admin', password: PASSWORD } });
+      await page.emulateMedia({ colorScheme });
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        await page.goto(`${server.url}?lang=${lang}#/live`);
+        await page.reload();
+        for (let at = 0; at < 4; at += 1) {
+          await expect(page.locator(`.tile[data-camera="cam${at}"]`)).toHaveAttribute('data-situation', 'live');
+        }
+        await shoot(page, `wall-${size}-${colorScheme}-${lang}`);
+        await page.goto(`${server.url}?lang=${lang}#/live/cam1`);
+        await expectSituation(page, 'live');
+        await shoot(page, `alone-${size}-${colorScheme}-${lang}`);
+        await page.locator('.tool[aria-expanded]').click();
+        await expect(page.locator('.control').first()).toBeVisible();
+        await shoot(page, `panel-${size}-${colorScheme}-${lang}`);
+      }
+      await page.reload();
+      await page.getByRole('button', { name: /^(?:Share|공유)$/ }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await shoot(page, `share-${colorScheme}-${lang}`);
+    });
+  }
+}
+
+test('sixteen cameras', async ({ page, serve }) => {
+  const cameras = Array.from({ length: 16 }, (_, at) => ({ id: `cam${at}`, name: `Camera ${at + 1}` }));
+  const server = await serve({ cameras, maxViewers: 40 });
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport);
+    await page.goto(server.url);
+    await page.reload();
+    await expect(page.locator('.tile[data-camera="cam15"]')).toHaveAttribute('data-situation', 'live', { timeout: 30_000 });
+    await shoot(page, `sixteen-${size}`);
+  }
 });
 
 test('several cameras and full screen', async ({ page, serve }) => {

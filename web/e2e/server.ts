@@ -1,18 +1,28 @@
-// The real server, started with the test pattern as its camera.
+// The real server, started with the test pattern as its camera, or with simulated cameras.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export type CameraConfig = { readonly id: string; readonly name: string };
+export type CameraConfig = {
+  readonly id: string;
+  readonly name: string;
+  /** The test pattern without it; `rpicam:0` is the first simulated camera. */
+  readonly source?: string;
+};
+
+/** Of the administrator `admin`, where a server has one. */
+export const PASSWORD = 'correct horse battery';
 
 export type ServerConfig = {
   readonly maxViewers?: number;
   /** Nobody is let in without login, and there is no account yet. */
   readonly login?: boolean;
+  /** The same, and there is `admin`. */
+  readonly admin?: boolean;
   readonly cameras?: readonly CameraConfig[];
 };
 
@@ -42,7 +52,20 @@ export class Server {
   async restart(): Promise<void> {
     const file = join(this.dir, 'config.toml');
     await writeFile(file, toml(this.config, this.port));
-    const child = spawn(binary(), ['serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.dir });
+    const child = spawn(binary('my-cctv-server', process.env.CCTV_SERVER), ['serve', '--config', file], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: this.dir,
+      env: {
+        ...process.env,
+        CAMERA_SIM_CAMERAS: '4',
+        CAMERA_SIM_START_MS: '50',
+        CAMERA_SIM_STOP_MS: '50',
+        CAMERA_SIM_LOCK_DIR: join(this.dir, 'locks'),
+        CAMERA_SIM_LOG: join(this.dir, 'sim.log'),
+        CAMERA_SIM_CONTROL: join(this.dir, 'control'),
+        ...(this.config.admin === true ? { ADMIN_PASSWORD: PASSWORD } : {}),
+      },
+    });
     this.child = child;
     this.said = [];
     this.port = await listening(child, this.said);
@@ -52,6 +75,17 @@ export class Server {
   setupLink(): string | undefined {
     const lines = this.said.map((line) => /http:[^" ]*[/]setup#code=[\w-]+/.exec(line)?.[0]);
     return lines.find((link) => link !== undefined);
+  }
+
+  /** What the simulated cameras were started with each time, as one line. */
+  async simArguments(): Promise<string[]> {
+    const log = await readFile(join(this.dir, 'sim.log'), 'utf8').catch(() => '');
+    return log.split('\n').filter((line) => line !== '').map((line) => line.split('\t').slice(1).join(' '));
+  }
+
+  /** Has simulated cameras fail while they run; camera-sim's README has the words. */
+  async fault(line: string): Promise<void> {
+    await appendFile(join(this.dir, 'control'), `${line}\n`);
   }
 
   /** As a power cut would do it. */
@@ -89,23 +123,26 @@ export class Server {
   }
 }
 
-function binary(): string {
-  const built = ['release', 'debug'].map((profile) => join(import.meta.dirname, `../../target/${profile}/my-cctv-server`));
-  const found = process.env.CCTV_SERVER ?? built.find((path) => existsSync(path));
+function binary(name: string, given?: string): string {
+  const built = ['release', 'debug'].map((profile) => join(import.meta.dirname, `../../target/${profile}/${name}`));
+  const found = given ?? built.find((path) => existsSync(path));
   if (found === undefined) {
-    throw new Error('no server to test with: build it with cargo, or name it in CCTV_SERVER');
+    throw new Error(`no ${name} to test with: build it with cargo`);
   }
   return found;
 }
 
 function toml(config: ServerConfig, port: number): string {
   const cameras = config.cameras ?? [{ id: 'main', name: 'Front door' }];
-  const lines = ['[auth]', `enabled = ${config.login === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
+  const lines = ['[auth]', `enabled = ${config.login === true || config.admin === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
   }
-  for (const { id, name } of cameras) {
-    lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, 'source = "test"');
+  for (const { id, name, source = 'test' } of cameras) {
+    lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, `source = "${source}"`);
+    if (source.startsWith('rpicam')) {
+      lines.push(`program = "${binary('camera-sim')}"`);
+    }
   }
   return lines.join('\n') + '\n';
 }

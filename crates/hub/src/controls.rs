@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use control::{Class, ControlSet, Frame, Invalid};
+use control::{Class, ControlSet, Frame, Invalid, Shape};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -13,6 +13,8 @@ pub struct Controls {
     pub class: Class,
     /// Its size and rate when nothing is set.
     pub base: Frame,
+    /// Its sensor's shape, once it is known.
+    pub sensor: Option<Shape>,
     /// What is wanted.
     pub wanted: ControlSet,
     /// The newest set with which it gave pictures.
@@ -102,6 +104,13 @@ impl Desk {
             let is_new = (controls.class, controls.base) != (class, base);
             (controls.class, controls.base) = (class, base);
             is_new
+        });
+    }
+
+    pub(crate) fn describe_sensor(&self, sensor: Shape) {
+        self.state.send_if_modified(|controls| {
+            let before = controls.sensor.replace(sensor);
+            before != controls.sensor
         });
     }
 

@@ -480,6 +480,11 @@ impl Publisher {
         self.stream.desk.describe(class, base);
     }
 
+    /// The shape of its sensor, which zoom is counted in.
+    pub fn describe_sensor(&self, sensor: control::Shape) {
+        self.stream.desk.describe_sensor(sensor);
+    }
+
     /// The camera gives pictures with this set.
     pub fn controls_applied(&self, set: &ControlSet) {
         self.stream.desk.applied(set);

@@ -71,6 +71,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Owns one camera.
 pub(crate) struct Actor {
     source: Box<dyn Source>,
+    memory: Memory,
     publisher: Publisher,
     demand: DemandWatch,
     restart: RestartWatch,
@@ -127,6 +128,7 @@ impl Actor {
         publisher.describe_controls(class, settings.frame());
         Self {
             source: camera::open(&settings, memory),
+            memory: memory.clone(),
             healing: Healing::new(&settings),
             publisher,
             demand: stream.demand_watch(),
@@ -311,12 +313,13 @@ impl Actor {
             settings,
             is_changing,
             ladder,
+            memory,
             ..
         } = self;
         let mut counted = demand.clone();
         let stop = CancellationToken::new();
         let pulse = Pulse::new();
-        let mut feed = Feed::new(publisher, *epoch, &pulse, set, settings.frame());
+        let mut feed = Feed::new(publisher, *epoch, &pulse, set, settings.frame(), memory);
         let mut run = source.run(&mut feed, &stop);
         // Each is polled when it was woken, and not with every picture.
         let mut calls: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use camera::{Failure, Kind, Sink};
-use control::{Class, ControlSet};
+use camera::{Failure, Kind, Memory, Sink};
+use control::{Class, ControlSet, Shape};
 use hub::{CameraState, Publisher};
 use media::{Frame, Pts90k, jpeg::Dropped};
 use tracing::{info, warn};
@@ -42,6 +42,8 @@ pub(crate) struct Feed<'a> {
     set: &'a ControlSet,
     /// The camera's own size and rate.
     base: control::Frame,
+    /// What the source learns of the camera.
+    memory: &'a Memory,
     /// What was dropped since it was last told, and when that was.
     untold: Dropped,
     told: Option<Instant>,
@@ -83,6 +85,7 @@ impl<'a> Feed<'a> {
         pulse: &'a Mutex<Pulse>,
         set: &'a ControlSet,
         base: control::Frame,
+        memory: &'a Memory,
     ) -> Self {
         Self {
             publisher,
@@ -90,6 +93,7 @@ impl<'a> Feed<'a> {
             pulse,
             set,
             base,
+            memory,
             untold: Dropped::default(),
             told: None,
         }
@@ -126,6 +130,13 @@ impl Sink for Feed<'_> {
                 took_ms,
                 "pictures arrive"
             );
+            // Learnt before it was started; whoever hears that a set is applied counts with it.
+            if let Some(size) = self.memory.learnt().board.and_then(|board| board.sensor) {
+                self.publisher.describe_sensor(Shape {
+                    width: size.width_px,
+                    height: size.height_px,
+                });
+            }
             self.publisher.controls_applied(self.set);
         } else if !pulse.is_live {
             info!("pictures arrive again");

@@ -27,6 +27,9 @@ pub(crate) struct ControlsView {
     camera: String,
     /// What can be set, in the order in which a page shows it. Empty for cameras that take no settings.
     controls: Vec<ControlView>,
+    /// Width and height of the sensor: what zoom, pan, tilt and roi are counted in. Taken for 4 by 3 where it is not
+    /// known.
+    sensor: [u32; 2],
     /// What was set. What is not in it has its default.
     wanted: Map<String, JsonValue>,
     /// The newest set with which the camera gave pictures.
@@ -155,6 +158,7 @@ impl ControlView {
 impl ControlsView {
     fn of(stream: &Stream, state: &Controls) -> Self {
         let (progress, message) = progress(state);
+        let sensor = state.sensor.unwrap_or(control::DEFAULT_SENSOR);
         Self {
             camera: stream.id().to_string(),
             controls: state
@@ -162,6 +166,7 @@ impl ControlsView {
                 .controls()
                 .map(|control| ControlView::of(control, state))
                 .collect(),
+            sensor: [sensor.width, sensor.height],
             wanted: state.wanted.to_json(),
             applied: state.applied.to_json(),
             state: progress,

@@ -9,6 +9,8 @@ import type { Cameras, Failure, Outcome, Session } from './types.ts';
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A snapshot may have to start the camera first. */
 const SNAPSHOT_TIMEOUT_MS = 20_000;
+/** A change may wait for the camera to start again with it. */
+const CHANGE_TIMEOUT_MS = 30_000;
 
 export async function getCameras(signal: AbortSignal): Promise<Outcome<Cameras>> {
   return request('api/v1/cameras', signal, ANSWER_TIMEOUT_MS, async (response) =>
@@ -26,27 +28,52 @@ export async function getSession(signal: AbortSignal): Promise<Outcome<Session>>
     const body = new Shape(await response.json());
     return {
       name: body.field('name').string(),
+      role: body.field('role').oneOf(['viewer', 'operator', 'admin'] as const),
+      cameras: body.field('cameras').optional((list) => list.items().map((id) => id.string())),
+      login: body.field('login').flag(),
       by: body.field('by').oneOf(['session', 'password', 'token', 'link', 'nothing'] as const),
     };
   });
 }
 
+/** Asks for JSON and checks it. */
+export async function getJson<T>(url: string, read: (body: Shape) => T, signal: AbortSignal): Promise<Outcome<T>> {
+  return request(url, signal, ANSWER_TIMEOUT_MS, async (response) => read(new Shape(await response.json())));
+}
+
+export type Method = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 /** Sends something that changes something. What the server answers beside yes or no is not looked at. */
-export async function send(
-  method: 'POST' | 'DELETE',
+export async function send(method: Method, url: string, body: unknown, signal: AbortSignal): Promise<Outcome<null>> {
+  return request(url, signal, CHANGE_TIMEOUT_MS, () => Promise.resolve(null), written(method, body));
+}
+
+/** The same for an answer that matters. */
+export async function sendFor<T>(
+  method: Method,
   url: string,
-  body: Readonly<Record<string, string>> | null,
+  body: unknown,
+  read: (body: Shape) => T,
   signal: AbortSignal,
-): Promise<Outcome<null>> {
-  const init: RequestInit =
-    body === null
-      ? { method }
-      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  return request(url, signal, SNAPSHOT_TIMEOUT_MS, () => Promise.resolve(null), init);
+): Promise<Outcome<T>> {
+  const parse = async (response: Response): Promise<T> => read(new Shape(await response.json()));
+  return request(url, signal, CHANGE_TIMEOUT_MS, parse, written(method, body));
+}
+
+/** `null` is no body. */
+function written(method: Method, body: unknown): RequestInit {
+  return body === null
+    ? { method }
+    : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 }
 
 /** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */
 export async function probeStream(url: string, signal: AbortSignal): Promise<Outcome<null>> {
+  return probe(url, signal);
+}
+
+/** Asks only whether there is an answer, and if not, why. */
+export async function probe(url: string, signal: AbortSignal): Promise<Outcome<null>> {
   return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
 }
 

@@ -39,6 +39,26 @@ export class Shape {
     return this.value;
   }
 
+  flag(): boolean {
+    if (typeof this.value !== 'boolean') {
+      throw this.wrong('yes or no');
+    }
+    return this.value;
+  }
+
+  /** The fields of an object, in their order. */
+  entries(): [string, Shape][] {
+    if (typeof this.value !== 'object' || this.value === null || Array.isArray(this.value)) {
+      throw this.wrong('an object');
+    }
+    return Object.entries(this.value).map(([name, value]) => [name, new Shape(value, `${this.path}.${name}`)]);
+  }
+
+  /** The value as it is, for what is passed on unread. */
+  raw(): unknown {
+    return this.value;
+  }
+
   oneOf<const T extends string>(known: readonly T[]): T {
     const found = known.find((word) => word === this.value);
     if (found === undefined) {

@@ -45,5 +45,10 @@ export type Outcome<T> =
 /** Who is at the page, and how it was let in; `nothing` where login is off. */
 export type Session = {
   readonly name: string;
+  readonly role: 'viewer' | 'operator' | 'admin';
+  /** Ids of the cameras that may be seen; null is every one. */
+  readonly cameras: readonly string[] | null;
   readonly by: 'session' | 'password' | 'token' | 'link' | 'nothing';
+  /** Whether one has to log in at all. */
+  readonly login: boolean;
 };

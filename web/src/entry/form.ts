@@ -11,6 +11,8 @@ export type Entry = {
   readonly go: string;
   /** Where it is sent. */
   readonly url: string;
+  /** The place in the page to go to, with its `#`; empty for the first one. */
+  readonly back: string;
   /** What is sent beside name and password. */
   readonly more: Readonly<Record<string, string>>;
 };
@@ -37,8 +39,8 @@ export function offer(entry: Entry, t: Messages): void {
     const answer = await send('POST', entry.url, body, new AbortController().signal);
     switch (answer.kind) {
       case 'ok':
-        // Always to our own page: no address is taken from outside.
-        location.replace('./');
+        // Always to our own page: no address is taken from outside, only the place in it.
+        location.replace(`./${entry.back}`);
         return;
       case 'failed':
         say(trouble, sentence(answer.failure, t));

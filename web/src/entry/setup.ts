@@ -1,12 +1,10 @@
 // The page that makes the first administrator. The code is behind the `#`, so that no server and no log ever see it in an
 // address.
 
-import { messagesOf, pickLanguage } from '../i18n/language.ts';
+import { language, t } from '../i18n/current.ts';
 import { offer } from './form.ts';
 
-const language = pickLanguage(location.search, navigator.languages);
 document.documentElement.lang = language;
-const t = messagesOf(language);
 const code = new URLSearchParams(location.hash.slice(1)).get('code') ?? '';
 // Out of the history too.
 history.replaceState(null, '', location.pathname);
@@ -16,6 +14,7 @@ offer(
     detail: code === '' ? t.setUpNoCode : t.setUpDetail,
     go: t.setUpGo,
     url: 'api/v1/setup',
+    back: '',
     more: { code },
   },
   t,

@@ -33,9 +33,13 @@ test.each([
   expect(duration(ms, en)).toBe(words);
 });
 
-test('no language leaves a sentence empty', () => {
-  for (const words of [en, ko]) {
-    const empty = Object.entries(words).filter(([, text]) => text === '');
-    expect(empty).toEqual([]);
+type Words = Readonly<Record<string, unknown>>;
+
+const views = import.meta.glob<{ readonly en: Words; readonly ko: Words }>('../views/*/messages.ts', { eager: true });
+
+test.each([['shell', { en, ko }], ...Object.entries(views)])('no language leaves a hole: %s', (_, words: { en: Words; ko: Words }) => {
+  expect(Object.keys(words.ko).sort()).toEqual(Object.keys(words.en).sort());
+  for (const language of [words.en, words.ko]) {
+    expect(Object.entries(language).filter(([, text]) => text === '')).toEqual([]);
   }
 });

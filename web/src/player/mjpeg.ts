@@ -4,7 +4,7 @@ import { probeStream } from '../api/client.ts';
 import { Backoff } from '../time/backoff.ts';
 import { Nap } from '../time/nap.ts';
 import type { Picture } from './picture.ts';
-import type { Player, PlayerState, StreamEnd } from './player.ts';
+import type { PlayerState, StreamEnd } from './player.ts';
 import { Stillness } from './stillness.ts';
 
 /** How often the picture is looked at. */
@@ -17,7 +17,7 @@ const STALE_MS = 2_500;
 /** How one connection ended. */
 type End = 'failed' | 'stuck' | 'aborted';
 
-export class MjpegPlayer implements Player {
+export class MjpegPlayer {
   private current: PlayerState = { kind: 'off' };
   private connections = 0;
   private restartIfStale = false;
@@ -35,6 +35,7 @@ export class MjpegPlayer implements Player {
     return this.current;
   }
 
+  /** Shows `url` until aborted; comes back by itself after every failure. */
   play(url: string, signal: AbortSignal): Promise<void> {
     this.running = this.running.then(() => this.run(url, signal));
     return this.running;

@@ -83,6 +83,26 @@ fn what_is_set_reaches_the_camera_and_viewers_stay() {
 }
 
 #[test]
+fn the_sensor_that_zoom_is_counted_in_is_told_once_it_is_known() {
+    let mut server = Setup::simulated("rpicam:0").start();
+    assert_eq!(server.json(CONTROLS)["sensor"], json!([4, 3]));
+    let watcher = Watcher::of(server.stream("/stream"));
+    watcher.more_pictures(2);
+    eventually("the sensor is known", || {
+        (server.json(CONTROLS)["sensor"] == json!([4608, 2592])).then_some(())
+    });
+    // The picture shows three quarters of that sensor's width.
+    set(&server, &json!({"zoom": 2}));
+    let arguments = server.sim_arguments();
+    let last = arguments.last().unwrap();
+    assert!(
+        last.contains("--roi 0.31250,0.25000,0.37500,0.50000"),
+        "{last}"
+    );
+    server.stop();
+}
+
+#[test]
 fn changes_close_together_are_one_restart() {
     let mut server = Setup::camera_sim().start();
     let watcher = Watcher::of(server.stream("/stream"));

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 
-import { CAMERA } from '../api/fixture.ts';
-import type { Camera } from '../api/types.ts';
-import { translated } from '../i18n/causes.ts';
-import { en, ko } from '../i18n/messages.ts';
-import { fileName } from './snapshot.ts';
+import { CAMERA } from '../../api/fixture.ts';
+import type { Camera } from '../../api/types.ts';
+import { translated } from '../../i18n/causes.ts';
+import { en, ko } from '../../i18n/messages.ts';
+import { fileName } from './file_name.ts';
 import { type Known, situation } from './situation.ts';
 import { wording } from './wording.ts';
 
@@ -15,6 +15,7 @@ const LIVE: Known = {
   answered: true,
   failure: null,
   age_ms: 35,
+  isPlaceholder: null,
 };
 
 function waiting(why: 'full' | 'unreachable' | 'ended'): Known['player'] {
@@ -50,6 +51,12 @@ const CASES: readonly [string, Partial<Known>, string][] = [
   ['server in trouble', { failure: { reason: 'refused', status: 500, detail: 'Broken.' } }, 'refused'],
   ['not our server', { failure: { reason: 'unreadable', detail: '$ is not an object' } }, 'refused'],
   ['no camera', { camera: null, player: { kind: 'connecting' } }, 'no_camera'],
+  ['a fresh picture, whatever was said before', { isPlaceholder: false, camera: { ...CAMERA, state: 'failed' } }, 'live'],
+  ['an old picture of a camera in trouble', { isPlaceholder: false, age_ms: 4_000, camera: { ...CAMERA, state: 'failed' } }, 'camera_error'],
+  ['an old picture', { isPlaceholder: false, age_ms: 4_000 }, 'late'],
+  ['a picture that says that there is none', { isPlaceholder: true }, 'placeholder'],
+  ['the same while the camera starts', { isPlaceholder: true, camera: { ...CAMERA, state: 'starting' } }, 'starting'],
+  ['the same of a broken camera', { isPlaceholder: true, camera: { ...CAMERA, state: 'failed' } }, 'camera_error'],
   ['out of sight', { paused: true, failure: { reason: 'unreachable' } }, 'paused'],
 ];
 

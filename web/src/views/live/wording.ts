@@ -1,7 +1,7 @@
 // A situation in words, and how loud to say it.
 
-import { duration } from '../i18n/duration.ts';
-import type { Messages } from '../i18n/messages.ts';
+import { duration } from '../../i18n/duration.ts';
+import type { Messages } from '../../i18n/messages.ts';
 import type { Situation } from './situation.ts';
 
 /** `good` needs no attention; `busy` passes by itself; `warn` spoils the picture; `bad` means there is none to trust. */
@@ -22,7 +22,7 @@ export function wording(now: Situation, t: Messages): Wording {
     case 'frozen':
       return { tone: 'bad', title: t.frozen, detail: now.message ?? t.frozenDetail };
     case 'placeholder':
-      return { tone: 'warn', title: t.placeholder, detail: now.message };
+      return { tone: 'warn', title: t.placeholder, detail: now.message ?? t.placeholderDetail };
     case 'camera_error':
       return { tone: 'bad', title: t.cameraError, detail: now.message ?? t.cameraErrorDetail };
     case 'full':

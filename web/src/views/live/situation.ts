@@ -1,7 +1,7 @@
 // What to tell the person in front of the page. Pure: everything known goes in, one situation comes out.
 
-import type { Camera, Failure } from '../api/types.ts';
-import type { PlayerState, StreamEnd } from '../player/player.ts';
+import type { Camera, Failure } from '../../api/types.ts';
+import type { PlayerState, StreamEnd } from '../../player/player.ts';
 
 export type Situation =
   | { readonly kind: 'connecting' }
@@ -9,7 +9,7 @@ export type Situation =
   | { readonly kind: 'live' }
   | { readonly kind: 'late'; readonly age_ms: number }
   | { readonly kind: 'frozen'; readonly message: string | null }
-  | { readonly kind: 'placeholder'; readonly message: string }
+  | { readonly kind: 'placeholder'; readonly message: string | null }
   | { readonly kind: 'camera_error'; readonly message: string | null }
   | { readonly kind: 'full' }
   | { readonly kind: 'unreachable' }
@@ -30,6 +30,8 @@ export type Known = {
   readonly failure: Failure | null;
   /** Age of the newest frame now. */
   readonly age_ms: number | null;
+  /** What the picture on the screen says of itself; none where pictures come without such words. */
+  readonly isPlaceholder: boolean | null;
 };
 
 /** A picture is late when it is older than this and than five frame times, and frozen after ten seconds. */
@@ -57,6 +59,16 @@ export function situation(known: Known): Situation {
   if (camera === null) {
     return { kind: known.answered ? 'no_camera' : 'connecting' };
   }
+  // What is on the screen is newer than what the server said of the camera a moment ago.
+  if (player.kind === 'playing' && known.isPlaceholder === false && known.age_ms !== null) {
+    const old = tooOld(camera, known.age_ms);
+    if (old === null) {
+      return camera.message === null || camera.state !== 'live' ? { kind: 'live' } : { kind: 'placeholder', message: camera.message };
+    }
+    if (camera.state === 'live') {
+      return old;
+    }
+  }
   if (camera.state === 'failed') {
     return { kind: 'camera_error', message: camera.message };
   }
@@ -70,23 +82,32 @@ export function situation(known: Known): Situation {
     case 'connecting':
       return camera.state === 'starting' ? { kind: 'starting', message: camera.message } : { kind: 'connecting' };
     case 'playing':
-      return playing(camera, known.age_ms);
+      return playing(camera, known);
     default:
       return player satisfies never;
   }
 }
 
-function playing(camera: Camera, age_ms: number | null): Situation {
+function playing(camera: Camera, { age_ms, isPlaceholder }: Known): Situation {
+  if (isPlaceholder === true) {
+    return camera.state === 'starting' ? { kind: 'starting', message: camera.message } : { kind: 'placeholder', message: camera.message };
+  }
   if (camera.state !== 'live' || age_ms === null) {
     return { kind: 'starting', message: camera.message };
   }
+  const old = tooOld(camera, age_ms);
+  if (old !== null) {
+    return old;
+  }
+  return camera.message === null ? { kind: 'live' } : { kind: 'placeholder', message: camera.message };
+}
+
+function tooOld(camera: Camera, age_ms: number): Situation | null {
   if (age_ms > FROZEN_MS) {
     return { kind: 'frozen', message: camera.message };
   }
-  if (age_ms > Math.max(LATE_MS, (LATE_FRAMES * 1000) / Math.max(camera.framerate, 0.1))) {
-    return { kind: 'late', age_ms };
-  }
-  return camera.message === null ? { kind: 'live' } : { kind: 'placeholder', message: camera.message };
+  const late_ms = Math.max(LATE_MS, (LATE_FRAMES * 1000) / Math.max(camera.framerate, 0.1));
+  return age_ms > late_ms ? { kind: 'late', age_ms } : null;
 }
 
 function fromFailure(failure: Exclude<StreamEnd, { reason: 'ended' }>): Situation | null {

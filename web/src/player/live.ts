@@ -1,0 +1,142 @@
+// The player of the page: over a socket, which tells how old each picture is and costs the server least, and as MJPEG where
+// no socket comes through.
+
+import { childOf } from '../api/abort.ts';
+import { MjpegPlayer } from './mjpeg.ts';
+import { Picture } from './picture.ts';
+import type { Player, PlayerState, Shown, Source, Wish } from './player.ts';
+import { SocketPlayer } from './socket.ts';
+
+/** What does not let sockets through rarely changes its mind. One picture finds out for all. */
+const BLOCKED_MS = 5 * 60_000;
+let blockedUntil_ms = 0;
+
+/** A reported age holds while reports keep coming; after that the picture grows older by itself. */
+const FRESH_MS = 600;
+
+export class LivePlayer implements Player {
+  private readonly canvas = document.createElement('canvas');
+  private readonly held = document.createElement('canvas');
+  private readonly picture: Picture;
+  private readonly socket: SocketPlayer;
+  private readonly mjpeg: MjpegPlayer;
+  private way: 'socket' | 'mjpeg' = 'socket';
+  private wished: Wish = {};
+  private anew: AbortController | null = null;
+
+  /** The pictures go into `host`, which belongs to the player. */
+  constructor(
+    private readonly host: HTMLElement,
+    changed: () => void,
+  ) {
+    this.canvas.className = 'moving';
+    this.canvas.setAttribute('role', 'img');
+    // An empty canvas is 300 by 150; ours has no picture yet.
+    this.canvas.width = this.held.width = 4;
+    this.canvas.height = this.held.height = 3;
+    this.held.setAttribute('aria-hidden', 'true');
+    host.append(this.held, this.canvas);
+    this.picture = new Picture(host, this.held);
+    this.socket = new SocketPlayer(this.canvas, changed);
+    this.mjpeg = new MjpegPlayer(this.picture, changed);
+    this.show('socket');
+  }
+
+  get state(): PlayerState {
+    if (this.way === 'mjpeg') {
+      return this.mjpeg.state;
+    }
+    const { state } = this.socket;
+    return state.kind === 'waiting' && state.why.reason === 'blocked'
+      ? { ...state, why: { reason: 'ended' } }
+      : (state as PlayerState);
+  }
+
+  get shown(): Shown | null {
+    return this.way === 'socket' ? this.socket.shown : null;
+  }
+
+  /** Age of the picture on the screen; none where it is not known from the picture itself. */
+  age_ms(): number | null {
+    if (this.shown !== null) {
+      const since_ms = performance.now() - this.shown.at_ms;
+      return this.shown.age_ms + (since_ms < FRESH_MS ? 0 : since_ms);
+    }
+    const held_ms = this.picture.heldAt_ms;
+    return this.state.kind === 'playing' || held_ms === null ? null : Date.now() - held_ms;
+  }
+
+  /** There is a picture, however old. */
+  get hasPicture(): boolean {
+    return this.way === 'socket' ? this.socket.shown !== null : this.picture.heldAt_ms !== null;
+  }
+
+  async play(source: Source, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (Date.now() >= blockedUntil_ms) {
+        this.show('socket');
+        if ((await this.socket.play(source.id, signal)) === 'blocked') {
+          blockedUntil_ms = Date.now() + BLOCKED_MS;
+        }
+      } else {
+        this.show('mjpeg');
+        this.anew = childOf(signal);
+        await this.mjpeg.play(withWish(source.stream, this.wished), this.anew.signal);
+      }
+    }
+  }
+
+  wish(wish: Wish): void {
+    if (wish.width === this.wished.width && wish.adapt === this.wished.adapt) {
+      return;
+    }
+    this.wished = wish;
+    this.socket.wish(wish);
+    // A stream cannot be changed, only begun anew.
+    this.anew?.abort();
+  }
+
+  retryNow(): void {
+    this.socket.retryNow();
+    this.mjpeg.retryNow();
+  }
+
+  checkNow(): void {
+    this.socket.checkNow();
+    this.mjpeg.checkNow();
+  }
+
+  expect(framerate: number): void {
+    this.mjpeg.expect(framerate);
+  }
+
+  still_ms(now_ms: number): number | null {
+    return this.way === 'mjpeg' ? this.mjpeg.still_ms(now_ms) : null;
+  }
+
+  /** For those who cannot see the picture. */
+  describe(text: string): void {
+    this.canvas.setAttribute('aria-label', text);
+    this.picture.describe(text);
+  }
+
+  dispose(): void {
+    this.socket.dispose();
+    this.picture.close();
+    this.host.replaceChildren();
+  }
+
+  private show(way: 'socket' | 'mjpeg'): void {
+    this.way = way;
+    this.host.dataset.way = way;
+    this.canvas.hidden = way !== 'socket';
+  }
+}
+
+function withWish(stream: string, { width, adapt }: Wish): string {
+  const wishes = [
+    ...(width === undefined ? [] : [`width=${width}`]),
+    ...(adapt === false ? ['adapt=0'] : []),
+  ];
+  return wishes.length === 0 ? stream : `${stream}${stream.includes('?') ? '&' : '?'}${wishes.join('&')}`;
+}

@@ -258,6 +258,24 @@ test('a camera that freezes is told, and its picture comes back without a reload
   await expect(page.locator('body')).toHaveAttribute('data-mark', 'same page');
 });
 
+test('more cameras than a browser has connections are shown all the same', async ({ page, serve, tolerated }) => {
+  tolerated.push(/WebSocket connection to .* failed/);
+  const server = await serve({ cameras: Array.from({ length: 8 }, (_, at) => ({ id: `cam${at}`, name: `Camera ${at}` })) });
+  const between = await gateway(server.url);
+  await page.goto(between.url);
+  for (let at = 0; at < 8; at += 1) {
+    await expectTile(page, `cam${at}`, 'live', 30_000);
+  }
+  await expect(page.locator('.picture > img')).toHaveCount(4);
+  const look = (): Promise<string[]> =>
+    page.locator('[data-way="stills"] > canvas:first-child').evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
+  const before = await look();
+  expect(before.length).toBe(4);
+  await expect.poll(async () => (await look()).filter((one, at) => one !== before[at]).length).toBe(4);
+  await page.goto('about:blank');
+  await between.close();
+});
+
 test('where no socket comes through, there are pictures all the same', async ({ page, serve, tolerated }) => {
   tolerated.push(/WebSocket connection to .* failed/);
   const server = await serve(FOUR);

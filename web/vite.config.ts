@@ -18,7 +18,7 @@ export default defineConfig({
   },
   plugins: [precompress()],
   server: {
-    proxy: { '/api': server, '/stream': server, '/snapshot': server, '/health': server },
+    proxy: { '/ws': { target: server, ws: true }, '/api': server, '/stream': server, '/snapshot': server, '/health': server },
   },
   test: {
     include: ['src/**/*.test.ts'],

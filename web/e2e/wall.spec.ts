@@ -73,6 +73,7 @@ test('a tile opens its camera, full screen, and the way leads back', async ({ pa
   const server = await serve(FOUR);
   await page.goto(server.url);
   await expectTile(page, 'cam1', 'live');
+  expect(page.workers(), 'one worker for all pictures').toHaveLength(1);
   await tile(page, 'cam1').getByRole('link', { name: 'Yard: Live' }).click();
   await expect(page).toHaveURL(/#[/]live[/]cam1$/);
   await expectSituation(page, 'live');
@@ -256,6 +257,34 @@ test('a camera that freezes is told, and its picture comes back without a reload
   await expectTile(page, 'cam0', 'live');
   await expectTile(page, 'cam1', 'live', 45_000);
   await expect(page.locator('body')).toHaveAttribute('data-mark', 'same page');
+});
+
+test('a browser that cannot draw in a worker draws in the page', async ({ page, serve }) => {
+  await page.addInitScript(() => { Reflect.deleteProperty(HTMLCanvasElement.prototype, 'transferControlToOffscreen'); });
+  const server = await serve();
+  await page.goto(server.url);
+  await expectSituation(page, 'live');
+  await expect(page.locator('[data-way="socket"]')).toBeVisible();
+  expect(page.workers()).toHaveLength(0);
+  await expectMoving(page);
+});
+
+test('more cameras than a browser has connections are shown all the same', async ({ page, serve, tolerated }) => {
+  tolerated.push(/WebSocket connection to .* failed/);
+  const server = await serve({ cameras: Array.from({ length: 8 }, (_, at) => ({ id: `cam${at}`, name: `Camera ${at}` })) });
+  const between = await gateway(server.url);
+  await page.goto(between.url);
+  for (let at = 0; at < 8; at += 1) {
+    await expectTile(page, `cam${at}`, 'live', 30_000);
+  }
+  await expect(page.locator('.picture > img')).toHaveCount(4);
+  const look = (): Promise<string[]> =>
+    page.locator('[data-way="stills"] > canvas:first-child').evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
+  const before = await look();
+  expect(before.length).toBe(4);
+  await expect.poll(async () => (await look()).filter((one, at) => one !== before[at]).length).toBe(4);
+  await page.goto('about:blank');
+  await between.close();
 });
 
 test('where no socket comes through, there are pictures all the same', async ({ page, serve, tolerated }) => {

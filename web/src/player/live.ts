@@ -6,10 +6,15 @@ import { MjpegPlayer } from './mjpeg.ts';
 import { Picture } from './picture.ts';
 import type { Player, PlayerState, Shown, Source, Wish } from './player.ts';
 import { SocketPlayer } from './socket.ts';
+import { StillsPlayer } from './stills.ts';
 
 /** What does not let sockets through rarely changes its mind. One picture finds out for all. */
 const BLOCKED_MS = 5 * 60_000;
 let blockedUntil_ms = 0;
+
+/** A browser opens six connections to a server (HTTP/1), and the rest of the page needs some: more streams than this stop it. */
+const MOST_STREAMS = 4;
+let streams = 0;
 
 /** A reported age holds while reports keep coming; after that the picture grows older by itself. */
 const FRESH_MS = 600;
@@ -20,7 +25,8 @@ export class LivePlayer implements Player {
   private readonly picture: Picture;
   private readonly socket: SocketPlayer;
   private readonly mjpeg: MjpegPlayer;
-  private way: 'socket' | 'mjpeg' = 'socket';
+  private readonly stills: StillsPlayer;
+  private way: 'socket' | 'mjpeg' | 'stills' = 'socket';
   private wished: Wish = {};
   private anew: AbortController | null = null;
 
@@ -39,12 +45,13 @@ export class LivePlayer implements Player {
     this.picture = new Picture(host, this.held);
     this.socket = new SocketPlayer(this.canvas, changed);
     this.mjpeg = new MjpegPlayer(this.picture, changed);
+    this.stills = new StillsPlayer(this.picture, changed);
     this.show('socket');
   }
 
   get state(): PlayerState {
-    if (this.way === 'mjpeg') {
-      return this.mjpeg.state;
+    if (this.way !== 'socket') {
+      return this[this.way].state;
     }
     const { state } = this.socket;
     return state.kind === 'waiting' && state.why.reason === 'blocked'
@@ -63,7 +70,7 @@ export class LivePlayer implements Player {
       return this.shown.age_ms + (since_ms < FRESH_MS ? 0 : since_ms);
     }
     const held_ms = this.picture.heldAt_ms;
-    return this.state.kind === 'playing' || held_ms === null ? null : Date.now() - held_ms;
+    return (this.way === 'mjpeg' && this.state.kind === 'playing') || held_ms === null ? null : Date.now() - held_ms;
   }
 
   /** There is a picture, however old. */
@@ -78,10 +85,18 @@ export class LivePlayer implements Player {
         if ((await this.socket.play(source.id, signal)) === 'blocked') {
           blockedUntil_ms = Date.now() + BLOCKED_MS;
         }
-      } else {
+      } else if (streams < MOST_STREAMS) {
         this.show('mjpeg');
         this.anew = childOf(signal);
+        streams += 1;
         await this.mjpeg.play(withWish(source.stream, this.wished), this.anew.signal);
+        streams -= 1;
+      } else {
+        this.show('stills');
+        this.anew = childOf(signal);
+        const still = source.stream.replace(/stream$/, 'snapshot');
+        const { width } = this.wished;
+        await this.stills.play(withWish(still, width === undefined ? {} : { width }), this.anew.signal, () => streams < MOST_STREAMS);
       }
     }
   }
@@ -99,6 +114,7 @@ export class LivePlayer implements Player {
   retryNow(): void {
     this.socket.retryNow();
     this.mjpeg.retryNow();
+    this.stills.retryNow();
   }
 
   checkNow(): void {
@@ -126,7 +142,7 @@ export class LivePlayer implements Player {
     this.host.replaceChildren();
   }
 
-  private show(way: 'socket' | 'mjpeg'): void {
+  private show(way: typeof this.way): void {
     this.way = way;
     this.host.dataset.way = way;
     this.canvas.hidden = way !== 'socket';

@@ -75,6 +75,16 @@ export class Picture {
     return fingerprint(this.probe.getImageData(0, 0, PROBE_WIDTH_PX, PROBE_HEIGHT_PX).data);
   }
 
+  /** Shows a picture that came by itself. */
+  hold(picture: ImageBitmap, now_ms: number): void {
+    if (this.canvas.width !== picture.width || this.canvas.height !== picture.height) {
+      this.canvas.width = picture.width;
+      this.canvas.height = picture.height;
+    }
+    this.held.drawImage(picture, 0, 0);
+    this.heldAt_ms = now_ms;
+  }
+
   /** Forgets the held picture: it belongs to another camera. */
   clear(): void {
     this.held.clearRect(0, 0, this.canvas.width, this.canvas.height);

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 import { precompress } from './build/precompress.ts';
+import { scene } from './build/scene.ts';
 
 // `npm run dev` shows the page against a server that is already running.
 const server = process.env.CCTV_URL ?? 'http://127.0.0.1:3000';
@@ -16,7 +17,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: { input: ['index.html', 'login.html', 'setup.html'] },
   },
-  plugins: [precompress()],
+  plugins: [scene(), precompress()],
   server: {
     proxy: { '/api': server, '/stream': server, '/snapshot': server, '/health': server },
   },

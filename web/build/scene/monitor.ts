@@ -64,7 +64,7 @@ export async function monitor(): Promise<Uint8Array> {
 
   const bevel = 0.009;
   const slab = new ExtrudeGeometry(rounded(width - 2 * bevel, height - 2 * bevel, CORNER_M - bevel), {
-    depth: 0.026, bevelEnabled: true, bevelThickness: bevel, bevelSize: bevel, bevelSegments: 3, curveSegments: 8,
+    depth: 0.026, bevelEnabled: true, bevelThickness: bevel, bevelSize: bevel, bevelSegments: 2, curveSegments: 6,
   });
   add('Body', slab.translate(0, 0, -0.035), aluminium, [0, SCREEN_AT_M, 0]);
   const front = new ShapeGeometry(rounded(width - 0.012, height - 0.012, CORNER_M - 0.006), 8);
@@ -76,13 +76,13 @@ export async function monitor(): Promise<Uint8Array> {
   const neck = new RoundedBoxGeometry(0.26, 0.72, 0.05, 3, 0.024);
   add('Neck', neck.rotateX(0.2).translate(0, 0.36, -0.135), aluminium, [0, 0, 0]);
   const foot = new ExtrudeGeometry(rounded(0.78, 0.46, 0.1), {
-    depth: 0.01, bevelEnabled: true, bevelThickness: 0.006, bevelSize: 0.006, bevelSegments: 3, curveSegments: 8,
+    depth: 0.01, bevelEnabled: true, bevelThickness: 0.006, bevelSize: 0.006, bevelSegments: 2, curveSegments: 6,
   });
   add('Foot', foot.rotateX(-Math.PI / 2), aluminium, [0, 0.009, -0.14]);
   add('Sole', new ShapeGeometry(rounded(0.76, 0.44, 0.095), 8).rotateX(Math.PI / 2), finish('Rubber', RUBBER), [0, 0.002, -0.14]);
 
   const lamp = finish('Lamp', { color: [0.05, 0.4, 0.2], metal: 0, rough: 0.4 }).setEmissiveFactor([0.1, 0.8, 0.4]);
-  add('Lamp', new CylinderGeometry(0.005, 0.005, 0.002, 12).rotateX(Math.PI / 2), lamp, [
+  add('Lamp', new CylinderGeometry(0.005, 0.005, 0.002, 8).rotateX(Math.PI / 2), lamp, [
     width / 2 - 0.06, SCREEN_AT_M - height / 2 + BEZEL_M / 2, 0.001,
   ]);
   return new NodeIO().writeBinary(file);

@@ -27,6 +27,7 @@ use crate::{
     openapi,
     redirect::Redirecting,
     state::App,
+    three::Three,
     viewers::Viewers,
 };
 
@@ -119,6 +120,7 @@ impl Listening {
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
         let gate = Gate::new(config.gate.clone(), config.max_connections);
         let app = App {
+            three: Three::new(config.three_dir.clone()),
             hub,
             events,
             admin,

@@ -20,6 +20,7 @@ use crate::{
     events::Events,
     gate::{LoginLimiter, Openings},
     problem::Problem,
+    three::Three,
     viewers::Viewers,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
+    pub(crate) three: Arc<Three>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,

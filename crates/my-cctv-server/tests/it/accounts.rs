@@ -143,6 +143,12 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/users/x", "-nnynn"),
     ("DELETE", "/api/v1/users/x", "-nnynn"),
     ("GET", "/api/v1/audit", "-nnynn"),
+    ("GET", "/api/v1/three", "-yyyyn"),
+    ("GET", "/api/v1/three/model", "-yyyyn"),
+    ("PUT", "/api/v1/three/model", "-nnynn"),
+    ("DELETE", "/api/v1/three/model", "-nnynn"),
+    ("GET", "/api/v1/three/site", "-yyyyn"),
+    ("PUT", "/api/v1/three/site", "-nnynn"),
 ];
 
 #[test]
@@ -176,7 +182,8 @@ fn every_route_for_everybody_on_an_own_and_a_foreign_camera() {
                 let p = p
                     .replace("main", "{id}")
                     .replace("/x", "/{id}")
-                    .replace("night", "{name}");
+                    .replace("night", "{name}")
+                    .replace("/model", "/{name}");
                 m.eq_ignore_ascii_case(method) && p == *path
             });
             assert!(

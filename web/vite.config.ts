@@ -15,7 +15,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html'] },
+    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html'] },
   },
   plugins: [scene(), precompress()],
   server: {

@@ -13,6 +13,8 @@ export type ServerConfig = {
   readonly maxViewers?: number;
   /** Nobody is let in without login, and there is no account yet. */
   readonly login?: boolean;
+  /** Password of an administrator named `admin`, who is there from the start. */
+  readonly admin?: string;
   readonly cameras?: readonly CameraConfig[];
 };
 
@@ -42,7 +44,12 @@ export class Server {
   async restart(): Promise<void> {
     const file = join(this.dir, 'config.toml');
     await writeFile(file, toml(this.config, this.port));
-    const child = spawn(binary(), ['serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.dir });
+    const admin = this.config.admin === undefined ? {} : { ADMIN_PASSWORD: this.config.admin };
+    const child = spawn(binary(), ['serve', '--config', file], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: this.dir,
+      env: { ...process.env, ...admin },
+    });
     this.child = child;
     this.said = [];
     this.port = await listening(child, this.said);
@@ -100,7 +107,7 @@ function binary(): string {
 
 function toml(config: ServerConfig, port: number): string {
   const cameras = config.cameras ?? [{ id: 'main', name: 'Front door' }];
-  const lines = ['[auth]', `enabled = ${config.login === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
+  const lines = ['[auth]', `enabled = ${config.login === true || config.admin !== undefined}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
   }

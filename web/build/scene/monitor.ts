@@ -70,7 +70,7 @@ export async function monitor(): Promise<Uint8Array> {
   const front = new ShapeGeometry(rounded(width - 0.012, height - 0.012, CORNER_M - 0.006), 8);
   add('Glass', front, finish('Glass', GLASS), [0, SCREEN_AT_M, 0.0006]);
   add('Screen', new PlaneGeometry(SCREEN_WIDTH_M, SCREEN_HEIGHT_M), finish('Screen', DARK), [0, SCREEN_AT_M, 0.0015]);
-  add('Back', new RoundedBoxGeometry(1.02, 0.66, 0.09, 3, 0.044), shell, [0, SCREEN_AT_M - 0.05, -0.07]);
+  add('Back', new RoundedBoxGeometry(1.02, 0.66, 0.09, 2, 0.044), shell, [0, SCREEN_AT_M - 0.05, -0.07]);
 
   // The neck leans from the back of the panel to the middle of the foot.
   const neck = new RoundedBoxGeometry(0.26, 0.72, 0.05, 3, 0.024);

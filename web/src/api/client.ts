@@ -50,7 +50,8 @@ export async function probeStream(url: string, signal: AbortSignal): Promise<Out
   return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
 }
 
-async function request<T>(
+/** Any call; `read` makes of an answer that is no refusal what it is. */
+export async function request<T>(
   url: string,
   signal: AbortSignal,
   timeout_ms: number,

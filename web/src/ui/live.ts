@@ -32,6 +32,7 @@ export class LivePage {
   private readonly age = element('age', HTMLLIElement);
   private readonly format = element('format', HTMLLIElement);
   private readonly viewers = element('viewers', HTMLLIElement);
+  private readonly three = element('three', HTMLAnchorElement);
   private readonly announce = element('announce', HTMLParagraphElement);
 
   private readonly picture = new Picture(this.frame, element('held', HTMLCanvasElement));
@@ -171,6 +172,7 @@ export class LivePage {
     const words = wording(current, this.t);
     this.chooser.render(this.watch.latest?.cameras ?? [], camera);
     this.snapshot.of(camera);
+    this.three.setAttribute('href', camera === null ? 'three.html' : `three.html?camera=${encodeURIComponent(camera.id)}`);
     this.picture.describe(this.t.liveFrom(camera?.name ?? this.t.camera));
     this.renderState(current, words, now_ms);
     this.renderFacts(camera, known.age_ms);

@@ -22,7 +22,7 @@ export default defineConfig({
     proxy: { '/api': server, '/stream': server, '/snapshot': server, '/health': server },
   },
   test: {
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'build/**/*.test.ts'],
     environment: 'node',
   },
 });

@@ -23,7 +23,7 @@ test('the monitor shows the live picture in its own colours and draws no more th
   // The bars of the test pattern, as the flat picture has them: wrong light would make them paler or darker.
   const bars = await page.evaluate(async () => {
     const bitmap = await createImageBitmap(await (await fetch('snapshot')).blob());
-    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d', { willReadFrequently: true });
     context?.drawImage(bitmap, 0, 0);
     return [0.36, 0.45, 0.53, 0.61].map((x) => {
       const pixel = context?.getImageData(Math.round(x * bitmap.width), Math.round(0.36 * bitmap.height), 1, 1).data;

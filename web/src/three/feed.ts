@@ -64,7 +64,7 @@ export class Feed {
         backoff.reset();
         this.enter({ kind: 'playing' });
       });
-      if (signal.aborted) {
+      if (isOver(signal)) {
         break;
       }
       // A refused handshake does not say why; the same stream over HTTP does.
@@ -172,6 +172,11 @@ async function decoded(message: ArrayBuffer): Promise<Frame | null> {
   } catch {
     return null;
   }
+}
+
+/** Asked anew after each wait. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** The server ended the subscription. */

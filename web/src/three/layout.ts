@@ -67,7 +67,7 @@ export function parseSite(json: unknown): Site {
 
 /** A first place for a camera: beside the ones that are there, facing the viewer. */
 export function firstPlace(camera: string, others: number): Placed {
-  const step = Math.ceil(others / 2) * (others % 2 === 1 ? 1 : -1);
+  const step = others % 2 === 1 ? (others + 1) / 2 : 0 - others / 2;
   return {
     camera, kind: 'screen', at_m: [step * 2.2, 1.4, 0], yaw_deg: 0, pitch_deg: 0, roll_deg: 0,
     width_m: 1.8, angle_deg: 62, reach_m: 8,

@@ -48,11 +48,15 @@ function meshesOf(gltf: GLTF, part: Part): Mesh[] {
   const found: Mesh[] = [];
   gltf.scene.traverse((object) => {
     const origin = gltf.parser.associations.get(object);
-    if (object instanceof Mesh && origin?.meshes === part.mesh && (origin.primitives ?? 0) === part.primitive) {
+    if (isMesh(object) && origin?.meshes === part.mesh && (origin.primitives ?? 0) === part.primitive) {
       found.push(object);
     }
   });
   return found;
+}
+
+function isMesh(object: Object3D): object is Mesh {
+  return object instanceof Mesh;
 }
 
 const FILTERS: ReadonlyMap<number, Texture['minFilter']> = new Map([

@@ -210,7 +210,7 @@ export class ThreePage {
     this.isAdmin = admin.kind === 'ok' && admin.value;
     this.setUp.hidden = !this.isAdmin;
     // Another call may have been faster.
-    if (this.view !== null) {
+    if (this.hasView()) {
       return;
     }
     try {
@@ -226,6 +226,10 @@ export class ThreePage {
       return;
     }
     await this.show();
+  }
+
+  private hasView(): boolean {
+    return this.view !== null;
   }
 
   /** Builds what is to be seen, in the place of what was there. */
@@ -253,13 +257,13 @@ export class ThreePage {
       const said = this.mode === 'site' && this.site !== null
         ? await view.showSite(this.pieces, this.site, showing.signal)
         : await view.showMonitor(this.pieces, showing.signal);
-      if (showing.signal.aborted) {
+      if (isOver(showing.signal)) {
         return;
       }
       this.broken = null;
       this.tell(said);
     } catch {
-      if (showing.signal.aborted) {
+      if (isOver(showing.signal)) {
         return;
       }
       this.broken = { title: this.s.noAssets, detail: this.t.unreachableDetail, again: true };
@@ -467,6 +471,11 @@ export class ThreePage {
     const seconds = Math.ceil((at_ms - now_ms) / 1000);
     return seconds > 0 ? this.t.retryIn(seconds) : this.t.retrying;
   }
+}
+
+/** Asked anew after each wait. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** A button that may have room for its icon alone. */

@@ -9,6 +9,7 @@ export class LivePicture {
   /** Width divided by height; none before the first picture. */
   ratio: number | null = null;
   frames = 0;
+  private bitmap: ImageBitmap | null = null;
 
   constructor(anisotropy: number) {
     // A JPEG's numbers are sRGB: without this the GPU takes them for light, and the picture is pale.
@@ -22,7 +23,8 @@ export class LivePicture {
 
   /** Takes the bitmap over. Says whether its proportions are new. */
   show({ bitmap }: Frame): boolean {
-    const before = this.bitmap();
+    const before = this.bitmap;
+    this.bitmap = bitmap;
     const isOtherSize = before !== null && (before.width !== bitmap.width || before.height !== bitmap.height);
     if (isOtherSize) {
       // Its place on the GPU has a fixed size.
@@ -40,10 +42,7 @@ export class LivePicture {
 
   dispose(): void {
     this.texture.dispose();
-    this.bitmap()?.close();
-  }
-
-  private bitmap(): ImageBitmap | null {
-    return (this.texture.image as ImageBitmap | null | undefined) ?? null;
+    this.bitmap?.close();
+    this.bitmap = null;
   }
 }

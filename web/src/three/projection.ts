@@ -1,7 +1,6 @@
 // A projector: throws a camera's picture from where the camera is onto whatever stands there, and not through it.
 
 import {
-  type Camera,
   DepthTexture,
   DoubleSide,
   Matrix4,
@@ -129,7 +128,7 @@ export class Projection {
     const before = renderer.getRenderTarget();
     renderer.setRenderTarget(this.depths);
     renderer.clear();
-    renderer.render(ground, this.lens as Camera);
+    renderer.render(ground, this.lens);
     renderer.setRenderTarget(before);
   }
 

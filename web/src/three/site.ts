@@ -3,7 +3,6 @@
 import {
   Box3,
   BufferGeometry,
-  type Camera as Eye,
   Color,
   DoubleSide,
   Euler,
@@ -86,7 +85,7 @@ export class SiteWorld {
     stage.eye.updateProjectionMatrix();
     stage.eye.layers.enable(OVERLAY_LAYER);
     stage.eachDraw(() => { this.place(); });
-    this.handles = new TransformControls(stage.eye as Eye, stage.canvas);
+    this.handles = new TransformControls(stage.eye, stage.canvas);
     this.handles.setSpace('local');
     this.handles.addEventListener('change', stage.invalidate);
     this.handles.addEventListener('dragging-changed', ({ value }) => { stage.controls.enabled = value !== true; });
@@ -458,7 +457,7 @@ function lines(): LineSegments {
 function grid(): Group {
   const all = new Group();
   const lines = new GridHelper(20, 20, 0x6b7885, 0x8a96a1);
-  const material = lines.material as LineBasicMaterial;
+  const material = lines.material;
   material.transparent = true;
   material.opacity = 0.5;
   lines.position.y = 0.004;

@@ -32,6 +32,7 @@ mod snapshot;
 mod socket;
 mod sources;
 mod stream;
+mod three;
 mod tls;
 mod unkillable;
 mod usb;

@@ -172,11 +172,11 @@ test('cameras are placed on a floor plan, saved, and there again after a reload'
   await page.getByLabel('Floor plan: Choose a file …').setInputFiles({ name: 'plan.png', mimeType: 'image/png', buffer: plan() });
   await expect(page.locator('[data-of="plan"]')).toHaveText('Done.');
   await expect(page.getByLabel('Ground')).toHaveValue('plan');
-  await page.getByRole('button', { name: 'Place it' }).click();
+  await page.getByRole('button', { name: 'Place', exact: true }).click();
   await page.getByLabel('Right (m)').fill('-2.5');
   await page.getByLabel('Direction (°)').fill('25');
   await page.getByLabel('Cameras').selectOption('yard');
-  await page.getByRole('button', { name: 'Place it' }).click();
+  await page.getByRole('button', { name: 'Place', exact: true }).click();
   await page.getByLabel('Shown as').selectOption('frustum');
   await page.getByLabel('Up (m)').fill('3');
   await page.getByLabel('Tilt (°)').fill('-40');
@@ -273,7 +273,13 @@ test('a lost context is made anew', async ({ page, serve, tolerated }) => {
 test('without WebGL there are plain words and the flat picture', async ({ page, serve, tolerated }) => {
   tolerated.push(/WebGL/);
   await page.addInitScript(() => {
-    HTMLCanvasElement.prototype.getContext = () => null;
+    const { prototype } = HTMLCanvasElement;
+    // eslint-disable-next-line @typescript-eslint/unbound-method
+    const real = prototype.getContext;
+    const none = function (this: HTMLCanvasElement, kind: string): unknown {
+      return kind.startsWith('webgl') ? null : real.call(this, kind);
+    };
+    Object.assign(prototype, { getContext: none });
   });
   const server = await serve();
   await page.goto(`${server.url}three.html`);

@@ -250,8 +250,7 @@ export class ThreePage {
     }
     this.pieces = pieces.kind === 'ok' ? pieces.value : [];
     if (site?.kind === 'ok') {
-      this.site = site.value;
-      this.panel.load(site.value);
+      this.site = this.panel.load(site.value);
     }
     try {
       const said = this.mode === 'site' && this.site !== null

@@ -75,14 +75,18 @@ export class Panel {
     element('set-up', HTMLButtonElement).focus();
   }
 
-  /** The layout as the server has it. */
-  load(site: Site): void {
+  /** The layout as the server has it. Gives back what to show: work that is not saved stays. */
+  load(site: Site): Site {
+    if (this.site !== null && !this.isSaved) {
+      return this.site;
+    }
     this.site = site;
     this.isSaved = true;
     this.outcomes.clear();
     if (this.isOpen) {
       this.build();
     }
+    return site;
   }
 
   choose(camera: string): void {

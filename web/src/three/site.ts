@@ -85,6 +85,11 @@ export class SiteWorld {
     stage.eye.updateProjectionMatrix();
     stage.eye.layers.enable(OVERLAY_LAYER);
     stage.eachDraw(() => { this.place(); });
+    stage.resized = () => {
+      if (!this.moved && this.groundKey !== '') {
+        this.overview(true);
+      }
+    };
     this.handles = new TransformControls(stage.eye, stage.canvas);
     this.handles.setSpace('local');
     this.handles.addEventListener('change', stage.invalidate);
@@ -299,9 +304,11 @@ export class SiteWorld {
       box.expandByObject(root);
     }
     all.position.copy(box.getCenter(new Vector3()));
-    const size = box.getSize(new Vector3()).length();
-    const half = Math.tan(this.stage.eye.fov * DEG * 0.5);
-    const far = clamped((size / (2 * half)) * Math.max(1 / this.stage.eye.aspect, 0.8), 2, 400);
+    const radius = box.getSize(new Vector3()).length() / 2;
+    const upright = this.stage.eye.fov * DEG * 0.5;
+    const narrow = Math.min(upright, Math.atan(Math.tan(upright) * this.stage.eye.aspect));
+    // A sphere around everything has corners where nothing stands.
+    const far = clamped((radius * 0.72) / Math.sin(narrow), 2, 400);
     const from = all.position.clone().addScaledVector(OVERVIEW.clone().normalize(), far);
     this.stage.look({ from, to: all.position }, at_once);
   }
@@ -426,6 +433,7 @@ export class SiteWorld {
     this.stage.controls.removeEventListener('start', this.stir);
     this.stage.controls.enabled = true;
     this.stage.eachDraw(() => undefined);
+    this.stage.resized = () => undefined;
     this.handles.detach();
     this.stage.scene.remove(this.handles.getHelper());
     this.handles.dispose();

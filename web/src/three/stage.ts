@@ -228,7 +228,9 @@ export class Stage {
     this.scene.clear();
     this.renderer.dispose();
     // A browser lends a page few of these, and takes its time to notice that one is not used any more.
-    this.renderer.forceContextLoss();
+    if (!this.renderer.getContext().isContextLost()) {
+      this.renderer.forceContextLoss();
+    }
     this.canvas.remove();
   }
 }

@@ -34,6 +34,15 @@ export async function planes(...all: readonly Plane[]): Promise<Buffer> {
   return Buffer.from(await new NodeIO().writeBinary(file));
 }
 
+/** An environment that is red all around, without run lengths. */
+export function red(): Buffer {
+  const pixels = Buffer.alloc(64 * 32 * 4);
+  for (let at = 0; at < pixels.length; at += 4) {
+    pixels.set([128, 0, 0, 129], at);
+  }
+  return Buffer.concat([Buffer.from('#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 32 +X 64\n'), pixels]);
+}
+
 /** A floor plan of one colour: the smallest picture that is one. */
 export function plan(): Buffer {
   return Buffer.from(

@@ -2,7 +2,7 @@
 
 import type { Page } from '@playwright/test';
 
-import { planes, plan } from './models.ts';
+import { plan, planes, red } from './models.ts';
 import { expect, expectSituation, test } from './page.ts';
 import { bring, expectMovingScreens, inspect, left, logIn, open, PASSWORD, pixelsAt, scene, SOFTWARE_WEBGL } from './scene.ts';
 
@@ -153,6 +153,40 @@ test.describe('a model of one’s own', () => {
     await expectMovingScreens(page, 1);
   });
 
+  test('a background of one’s own is around it, and one that cannot be read is said', async ({ page, serve }) => {
+    const server = await serve({ admin: PASSWORD });
+    await logIn(page, server);
+    expect(await bring(page, server, 'background', red())).toBe(204);
+    await open(page, server);
+    await expectMovingScreens(page, 1);
+    await expect(page.locator('#said')).toBeHidden();
+    const corner = await pixelsAt(page, { x: 30, y: 240 }, 20);
+    for (const [r = 0, g = 0, b = 0] of corner) {
+      expect(r).toBeGreaterThan(90);
+      expect(Math.max(g, b)).toBeLessThan(r / 2);
+    }
+    await page.route('**/api/v1/three/background?*', (route) => route.fulfill({ body: '#?RADIANCE\nnot really' }));
+    await page.reload();
+    await expect(page.locator('#said-word')).toHaveText('Your background cannot be shown, so this is the standard one.');
+    await expectMovingScreens(page, 1);
+  });
+
+  test('a house of one’s own carries the site', async ({ page, serve }) => {
+    const server = await serve({ admin: PASSWORD });
+    await logIn(page, server);
+    expect(await bring(page, server, 'house', await planes({ name: 'Wall', x: 0 }, { name: 'Wall 2', x: 2 }))).toBe(204);
+    const wall = { camera: 'main', kind: 'frustum', at_m: [0, 0, 1], yaw_deg: 0, pitch_deg: 0, roll_deg: 0, width_m: 1, angle_deg: 60, reach_m: 1.1 };
+    const answer = await page.request.put(`${server.url}api/v1/three/site`, {
+      headers: { origin: new URL(server.url).origin },
+      data: { revision: 0, ground: { kind: 'house', width_m: 20, scale: 1, turn_deg: 0 }, cameras: [wall] },
+    });
+    expect(answer.status()).toBe(200);
+    await open(page, server, '?view=site');
+    await expect(page.locator('#said')).toBeHidden();
+    // The far end is behind the wall: what moves there is thrown onto it.
+    await expectMovingScreens(page, 1);
+  });
+
   test('nobody but an administrator is offered to bring one', async ({ page, serve }) => {
     const server = await serve();
     await open(page, server);
@@ -179,7 +213,9 @@ test('cameras are placed on a floor plan, saved, and there again after a reload'
   await page.getByRole('button', { name: 'Place', exact: true }).click();
   await page.getByLabel('Shown as').selectOption('frustum');
   await page.getByLabel('Up (m)').fill('3');
-  await page.getByLabel('Tilt (°)').fill('-40');
+  // Straight down, and its far end just below the floor: what is seen there is thrown onto the plan.
+  await page.getByLabel('Tilt (°)').fill('-90');
+  await page.getByLabel('Reach (m)').fill('3.2');
   await page.getByLabel('Lens (°)').fill('70');
   await expect(page.locator('[data-of="site"]')).toHaveText('Not saved yet.');
   await page.getByRole('button', { name: 'Save' }).click();

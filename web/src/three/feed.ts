@@ -13,6 +13,7 @@ const FIRST_PICTURE_TIMEOUT_MS = 20_000;
 /** A connection without a picture for so many frame times, and this long at least, is dead. */
 const SILENCE_MS = 8_000;
 const SILENCE_FRAMES = 5;
+const LOOK_MS = 1_000;
 
 export type Frame = { readonly bitmap: ImageBitmap; readonly captured_ms: number };
 
@@ -102,7 +103,7 @@ export class Feed {
       open = false;
       wake.wake();
     };
-    let heardAt_ms = Date.now();
+    let silent_ms = 0;
     let played = false;
     const take = (): ArrayBuffer | null => {
       const message = newest;
@@ -114,11 +115,13 @@ export class Feed {
       const message = take();
       if (message === null) {
         const silence_ms = played ? Math.max(SILENCE_MS, this.frame_ms * SILENCE_FRAMES) : FIRST_PICTURE_TIMEOUT_MS;
-        const left_ms = heardAt_ms + silence_ms - Date.now();
-        if (left_ms <= 0) {
+        if (silent_ms >= silence_ms) {
           break;
         }
-        await wake.sleep(left_ms, signal);
+        const since_ms = Date.now();
+        await wake.sleep(LOOK_MS, signal);
+        // A page that was busy with something else has not listened: that is not the line's silence.
+        silent_ms += Math.min(Date.now() - since_ms, LOOK_MS);
         continue;
       }
       const frame = await decoded(message);
@@ -129,8 +132,8 @@ export class Feed {
         frame.bitmap.close();
         break;
       }
-      heardAt_ms = Date.now();
-      this.shownAt_ms = heardAt_ms;
+      silent_ms = 0;
+      this.shownAt_ms = Date.now();
       if (!played) {
         played = true;
         started();

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 import { precompress } from './build/precompress.ts';
+import { scene } from './build/scene.ts';
 
 // `npm run dev` shows the page against a server that is already running.
 const server = process.env.CCTV_URL ?? 'http://127.0.0.1:3000';
@@ -14,14 +15,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html'] },
+    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html'] },
   },
-  plugins: [precompress()],
+  plugins: [scene(), precompress()],
   server: {
     proxy: { '/ws': { target: server, ws: true }, '/api': server, '/stream': server, '/snapshot': server, '/health': server },
   },
   test: {
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'build/**/*.test.ts'],
     environment: 'node',
   },
 });

@@ -8,7 +8,8 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 
 import type { Plugin } from 'vite';
 
-const TEXT = /\.(?:html|css|js|json|svg|txt|webmanifest)$/;
+/** The scene of the 3D view is no text, but packs as well. */
+const TEXT = /\.(?:html|css|js|json|svg|txt|webmanifest|glb|hdr)$/;
 
 const brotli = promisify(brotliCompress);
 const gzipped = promisify(gzip);

@@ -1,6 +1,6 @@
 //! What the server is told.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use crate::{AlarmConfig, GateConfig};
 
@@ -25,6 +25,8 @@ pub struct Config {
     pub max_connections: usize,
     /// How long a snapshot waits for a camera to start.
     pub snapshot_timeout: Duration,
+    /// Folder for what people bring to the 3D view; made when there is something.
+    pub three_dir: PathBuf,
     /// Who may come in, and how often.
     pub gate: GateConfig,
     /// When failed logins are an incident.

@@ -41,6 +41,7 @@ mod snapshot;
 mod socket;
 mod state;
 mod tcp_info;
+mod three;
 mod viewers;
 mod wire;
 mod wish;

@@ -28,6 +28,7 @@ use crate::{
     openapi,
     redirect::Redirecting,
     state::App,
+    three::Three,
     viewers::Viewers,
 };
 
@@ -122,6 +123,7 @@ impl Listening {
         let gate = Gate::new(config.gate.clone(), config.max_connections);
         let alarm = Alarm::new(config.alarm, hub.incidents().clone());
         let app = App {
+            three: Three::new(config.three_dir.clone()),
             hub,
             index,
             alarm: alarm.clone(),

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    snapshot, socket, state::App,
+    snapshot, socket, state::App, three,
 };
 
 #[derive(OpenApi)]
@@ -19,6 +19,7 @@ use crate::{
     (name = "control", description = "What can be set of a camera while it runs"),
     (name = "viewers", description = "Who is watching"),
     (name = "accounts", description = "Who may do what"),
+    (name = "three", description = "The 3D view"),
     (name = "server", description = "The server itself"),
 ))]
 struct Skeleton;
@@ -74,6 +75,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::revoke_link))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
+        .routes(routes!(three::all))
+        .routes(routes!(three::piece, three::bring, three::remove))
+        .routes(routes!(three::site, three::change_site))
         .routes(routes!(document))
 }
 

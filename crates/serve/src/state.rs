@@ -21,6 +21,7 @@ use crate::{
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
     problem::Problem,
+    three::Three,
     viewers::Viewers,
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct App {
     pub(crate) viewers: Arc<Viewers>,
     pub(crate) openings: Arc<Openings>,
     pub(crate) requests: Arc<Requests>,
+    pub(crate) three: Arc<Three>,
     pub(crate) config: Arc<Config>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,

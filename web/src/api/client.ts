@@ -77,7 +77,8 @@ export async function probe(url: string, signal: AbortSignal): Promise<Outcome<n
   return request(url, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null));
 }
 
-async function request<T>(
+/** Any call; `read` makes of an answer that is no refusal what it is. */
+export async function request<T>(
   url: string,
   signal: AbortSignal,
   timeout_ms: number,

@@ -364,6 +364,7 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
             1,
             600,
         )?),
+        three_dir: raw.data_dir.join("three"),
         gate: GateConfig::default(),
         alarm: AlarmConfig::default(),
     })

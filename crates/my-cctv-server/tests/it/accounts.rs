@@ -144,6 +144,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/v1/users/x", "-nnynn"),
     ("GET", "/api/v1/audit", "-nnynn"),
     ("GET", "/api/v1/audit/export", "-nnynn"),
+    ("GET", "/api/v1/three", "-yyyyn"),
+    ("GET", "/api/v1/three/model", "-yyyyn"),
+    ("PUT", "/api/v1/three/model", "-nnynn"),
+    ("DELETE", "/api/v1/three/model", "-nnynn"),
+    ("GET", "/api/v1/three/site", "-yyyyn"),
+    ("PUT", "/api/v1/three/site", "-nnynn"),
 ];
 
 #[test]
@@ -177,7 +183,8 @@ fn every_route_for_everybody_on_an_own_and_a_foreign_camera() {
                 let p = p
                     .replace("main", "{id}")
                     .replace("/x", "/{id}")
-                    .replace("night", "{name}");
+                    .replace("night", "{name}")
+                    .replace("/model", "/{name}");
                 m.eq_ignore_ascii_case(method) && p == *path
             });
             assert!(
@@ -210,7 +217,11 @@ fn every_route_for_everybody_on_an_own_and_a_foreign_camera() {
         }
     }
     // Lists leave out what is not seen.
-    for path in ["/api/v1/cameras", "/api/v1/incidents"] {
+    let placed = |camera: &str| json!({"camera": camera, "kind": "screen", "at_m": [0, 1, 0], "yaw_deg": 0, "pitch_deg": 0, "width_m": 1, "angle_deg": 60, "reach_m": 8});
+    let site = json!({"revision": 0, "cameras": [placed("main"), placed("yard")]});
+    let reply = by_admin(&server, "PUT", "/api/v1/three/site", &site);
+    assert!(reply.status == 200 && reply.text().contains("yard"));
+    for path in ["/api/v1/cameras", "/api/v1/incidents", "/api/v1/three/site"] {
         let list = ask(&server, Some(&basic("viewer")), "GET", path, None).text();
         assert!(!list.contains("yard"), "{list}");
     }

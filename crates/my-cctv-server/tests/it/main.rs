@@ -39,6 +39,7 @@ mod snapshot;
 mod socket;
 mod sources;
 mod stream;
+mod three;
 mod tls;
 mod unkillable;
 mod usb;

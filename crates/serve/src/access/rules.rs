@@ -81,6 +81,12 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("DELETE", "/api/v1/users/{id}", Any(ManageUsers)),
     ("GET", "/api/v1/audit", Any(SeeAudit)),
     ("GET", "/api/v1/audit/export", Any(SeeAudit)),
+    ("GET", "/api/v1/three", Any(Enter)),
+    ("GET", "/api/v1/three/{name}", Any(Enter)),
+    ("PUT", "/api/v1/three/{name}", Any(Configure)),
+    ("DELETE", "/api/v1/three/{name}", Any(Configure)),
+    ("GET", "/api/v1/three/site", Any(Enter)),
+    ("PUT", "/api/v1/three/site", Any(Configure)),
 ];
 
 /// The line of this route.

@@ -72,10 +72,13 @@ impl Dress {
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
             (PERMISSIONS_POLICY, PERMISSIONS),
-            (RESOURCE_POLICY, resource_policy),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        // What a handler knows to be private stays so.
+        headers
+            .entry(RESOURCE_POLICY)
+            .or_insert(HeaderValue::from_static(resource_policy));
     }
 }
 

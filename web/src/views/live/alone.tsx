@@ -110,6 +110,10 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
         </ul>
         <div class="tools">
           <SnapshotButton camera={camera} />
+          <a class="tool" href={`three.html?camera=${encodeURIComponent(id)}`} title={words.three}>
+            <Icon paths={ICONS.cube} />
+            <span class="word">3D</span>
+          </a>
           {camera !== null && may('share', id)
             ? (
               <button type="button" class="tool" title={words.share} onClick={() => { isSharing.value = true; }}>

@@ -1,0 +1,62 @@
+// The server's part of the 3D view: what people brought, and what stands where.
+
+import { request } from '../api/client.ts';
+import { Shape, ShapeError } from '../api/shape.ts';
+import type { Outcome } from '../api/types.ts';
+import { parseSite, type Site } from './layout.ts';
+
+export type PieceName = 'model' | 'background' | 'house' | 'plan';
+
+export type Piece = { readonly name: PieceName; readonly bytes: number; readonly version: string };
+
+const NAMES: readonly PieceName[] = ['model', 'background', 'house', 'plan'];
+const ANSWER_TIMEOUT_MS = 5_000;
+/** Tens of megabytes over a thin line. */
+const FILE_TIMEOUT_MS = 300_000;
+
+export function getPieces(signal: AbortSignal): Promise<Outcome<Piece[]>> {
+  return request('api/v1/three', signal, ANSWER_TIMEOUT_MS, async (response) =>
+    new Shape(await response.json()).field('pieces').items().map((piece) => ({
+      name: piece.field('name').oneOf(NAMES),
+      bytes: piece.field('bytes').number(),
+      version: piece.field('version').string(),
+    })),
+  );
+}
+
+export function getBytes(url: string, signal: AbortSignal): Promise<Outcome<ArrayBuffer>> {
+  return request(url, signal, FILE_TIMEOUT_MS, async (response) => {
+    if (response.status === 204) {
+      throw new ShapeError('it is not there any more');
+    }
+    return response.arrayBuffer();
+  });
+}
+
+export function putPiece(name: PieceName, file: Blob, signal: AbortSignal): Promise<Outcome<null>> {
+  const init = { method: 'PUT', body: file, headers: { 'content-type': 'application/octet-stream' } };
+  return request(`api/v1/three/${name}`, signal, FILE_TIMEOUT_MS, () => Promise.resolve(null), init);
+}
+
+export function removePiece(name: PieceName, signal: AbortSignal): Promise<Outcome<null>> {
+  const init = { method: 'DELETE' };
+  return request(`api/v1/three/${name}`, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null), init);
+}
+
+export function getSite(signal: AbortSignal): Promise<Outcome<Site>> {
+  return request('api/v1/three/site', signal, ANSWER_TIMEOUT_MS, async (response) => parseSite(await response.json()));
+}
+
+export function putSite(site: Site, signal: AbortSignal): Promise<Outcome<Site>> {
+  const init = { method: 'PUT', body: JSON.stringify(site), headers: { 'content-type': 'application/json' } };
+  return request(
+    'api/v1/three/site', signal, ANSWER_TIMEOUT_MS, async (response) => parseSite(await response.json()), init,
+  );
+}
+
+/** Whether the person at the page may change the scene; the server asks again. */
+export function getIsAdmin(signal: AbortSignal): Promise<Outcome<boolean>> {
+  return request('api/v1/session', signal, ANSWER_TIMEOUT_MS, async (response) =>
+    new Shape(await response.json()).field('role').string() === 'admin',
+  );
+}

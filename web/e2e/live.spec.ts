@@ -259,6 +259,8 @@ test('fills the screen, and can be used by keyboard alone', async ({ page, serve
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Save picture' })).toBeFocused();
   await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: '3D' })).toBeFocused();
+  await page.keyboard.press('Tab');
   await expect(page.getByRole('button', { name: 'Controls' })).toBeFocused();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');

@@ -93,7 +93,7 @@ test('?camera= chooses, and the way to the flat picture and back keeps the camer
   await expect(page.getByRole('heading', { name: 'Yard' })).toBeAttached();
   await expectSituation(page, 'live');
   await page.getByRole('link', { name: 'Flat picture' }).click();
-  await expect(page).toHaveURL(/[?]camera=yard$/);
+  await expect(page).toHaveURL(/#[/]live[/]yard$/);
   await page.getByRole('link', { name: '3D' }).click();
   await expect(page).toHaveURL(/three[.]html[?]camera=yard$/);
   await page.getByLabel('Camera').selectOption('main');
@@ -321,5 +321,5 @@ test('without WebGL there are plain words and the flat picture', async ({ page, 
   await page.goto(`${server.url}three.html`);
   await expect(page.locator('#note-title')).toHaveText('No 3D on this device');
   await page.getByRole('link', { name: 'Flat picture' }).first().click();
-  await expect(page).toHaveURL(server.url);
+  await expect(page).toHaveURL(`${server.url}#/live/main`);
 });

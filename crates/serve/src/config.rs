@@ -1,6 +1,6 @@
 //! What the server is told.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use crate::{AlarmConfig, GateConfig};
 
@@ -27,6 +27,8 @@ pub struct Config {
     pub snapshot_timeout: Duration,
     /// Who may come in, and how often.
     pub gate: GateConfig,
+    /// The folder whose disk is told of.
+    pub data_dir: PathBuf,
     /// When failed logins are an incident.
     pub alarm: AlarmConfig,
 }

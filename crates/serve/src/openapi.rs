@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    snapshot, socket, state::App,
+    snapshot, socket, state::App, system,
 };
 
 #[derive(OpenApi)]
@@ -74,6 +74,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::revoke_link))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
+        .routes(routes!(system::system))
         .routes(routes!(document))
 }
 

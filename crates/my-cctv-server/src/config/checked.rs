@@ -365,6 +365,7 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
             600,
         )?),
         gate: GateConfig::default(),
+        data_dir: raw.data_dir.clone(),
         alarm: AlarmConfig::default(),
     })
 }

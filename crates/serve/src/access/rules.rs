@@ -81,6 +81,7 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("DELETE", "/api/v1/users/{id}", Any(ManageUsers)),
     ("GET", "/api/v1/audit", Any(SeeAudit)),
     ("GET", "/api/v1/audit/export", Any(SeeAudit)),
+    ("GET", "/api/v1/system", Any(Configure)),
 ];
 
 /// The line of this route.

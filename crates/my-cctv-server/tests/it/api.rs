@@ -354,8 +354,8 @@ fn the_machine_is_told_of_in_counters() {
         found.unwrap_or_else(|| panic!("no {path} in {value}"))
     };
     for path in ["/memory", "/disk"] {
-        let [total, available] = ["total_bytes", "available_bytes"]
-            .map(|key| number(&first, &format!("{path}/{key}")));
+        let [total, available] =
+            ["total_bytes", "available_bytes"].map(|key| number(&first, &format!("{path}/{key}")));
         assert!(0.0 < total && available <= total, "{path} in {first}");
     }
     assert!(number(&first, "/process/resident_bytes") > 1e6);

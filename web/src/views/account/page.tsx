@@ -7,10 +7,10 @@ import './page.css';
 
 import { send } from '../../api/client.ts';
 import { session } from '../../app/session.ts';
-import { failureWords } from '../../kit/failure.ts';
 import { Field, Sheet } from '../../kit/pieces.tsx';
 import { toast } from '../../kit/toasts.tsx';
 import { failureOf, never } from '../people/act.ts';
+import { answerWords } from '../people/answers.ts';
 import { Links, Sessions, Tokens } from '../people/lists.tsx';
 import { t as people } from '../people/messages.ts';
 import { CamerasCell } from '../people/parts.tsx';
@@ -57,7 +57,7 @@ function Password({ name }: { name: string }): VNode {
       again.value = '';
       toast(t.changed);
     } else {
-      trouble.value = failure.reason === 'refused' && failure.status === 403 ? t.wrong : failureWords(failure);
+      trouble.value = failure.reason === 'refused' && failure.status === 403 ? t.wrong : answerWords(failure);
     }
   };
   const field = (value: typeof current, label: string, kind: string, hint?: string, error: string | null = null): VNode => (

@@ -3,7 +3,8 @@
 import type { Failure, Outcome } from '../../api/types.ts';
 import { toLogin } from '../../app/session.ts';
 import { confirm } from '../../kit/dialog.tsx';
-import { complain, toast } from '../../kit/toasts.tsx';
+import { toast } from '../../kit/toasts.tsx';
+import { answerWords } from './answers.ts';
 
 export const never = new AbortController().signal;
 
@@ -33,7 +34,7 @@ export async function removeAfterAsking({ title, text, go, done, remove }: Remov
   }
   const failure = failureOf(await remove());
   if (failure !== null) {
-    complain(failure);
+    toast(answerWords(failure), 'bad');
     return false;
   }
   toast(done);

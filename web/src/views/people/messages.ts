@@ -82,7 +82,8 @@ export const en = {
   endOthersTitle: 'End all other sessions?',
   endOthersText: (n: number) => (n === 1 ? 'The other browser has to sign in again.' : `${n} other browsers have to sign in again.`),
   othersEnded: 'Only this session is left.',
-  passwordShort: 'A password has at least 8 characters.',
+  /** What the server answers, where it is not said in its own words. */
+  answers: [] as readonly (readonly [RegExp, string])[],
 };
 
 export const ko: typeof en = {
@@ -166,7 +167,19 @@ export const ko: typeof en = {
   endOthersTitle: '다른 세션을 모두 종료할까요?',
   endOthersText: (n) => `다른 브라우저 ${n}개에서 다시 로그인해야 합니다.`,
   othersEnded: '현재 세션만 남았습니다.',
-  passwordShort: '비밀번호는 8자 이상이어야 합니다.',
+  answers: [
+    [/^a password has 8 to 256 bytes/i, '비밀번호는 8자 이상, 256바이트 이하여야 합니다.'],
+    [/^a name has 1 to 64 characters.*/i, '이름은 1~64자이며, 콜론이나 제어 문자를 쓸 수 없고 공백으로 시작하거나 끝날 수 없습니다.'],
+    [/^there is a user of this name already/i, '같은 이름의 사용자가 이미 있습니다.'],
+    [/^there has to be an administrator.*/i, '관리자가 한 명은 있어야 합니다. 먼저 다른 관리자를 만드세요.'],
+    [/^there is no such \w+/i, '이미 없습니다.'],
+    [/^there is no viewer with this number/i, '이미 시청을 끝냈습니다.'],
+    [/^too many logins at the same time.*/i, '동시에 처리할 수 있는 로그인 수를 넘었습니다. 몇 초 뒤에 다시 시도하세요.'],
+    [/^this would shut you out: you come from (.*)$/i, '이대로 저장하면 스스로 접속할 수 없게 됩니다. 현재 접속 주소: $1'],
+    [/^(`.*`) is no network: .*$/i, '$1은(는) 네트워크가 아닙니다. 192.168.1.0/24 또는 fd00::/8처럼 적으세요.'],
+    [/^a token cannot do more than you/i, '토큰의 권한은 만든 사람의 권한을 넘을 수 없습니다.'],
+    [/^you may not do this/i, '이 계정으로는 할 수 없습니다.'],
+  ],
 };
 
 export const t = spoken({ en, ko });

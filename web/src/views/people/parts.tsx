@@ -10,8 +10,8 @@ import { networksOf, ROLES, type Grant, type Role } from '../../api/people.ts';
 import type { Failure } from '../../api/types.ts';
 import { useCameras } from '../../app/cameras.ts';
 import { Dialog } from '../../kit/dialog.tsx';
-import { failureWords } from '../../kit/failure.ts';
 import { Field, When } from '../../kit/pieces.tsx';
+import { answerWords } from './answers.ts';
 import { t } from './messages.ts';
 
 export function Moment({ at_s }: { at_s: number }): VNode {
@@ -164,7 +164,7 @@ export function FormDialog({ title, go, isBusy, failure, onSend, onClose, childr
         }}
       >
         {children}
-        {failure === null ? null : <p class="trouble" role="alert">{failureWords(failure)}</p>}
+        {failure === null ? null : <p class="trouble" role="alert">{answerWords(failure)}</p>}
       </form>
     </Dialog>
   );

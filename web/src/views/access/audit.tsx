@@ -7,6 +7,7 @@ import { type AuditFilter, auditQuery, type Entry, getAudit } from '../../api/pe
 import { useCameras } from '../../app/cameras.ts';
 import { usePages } from '../../kit/pages.ts';
 import { type Column, Empty, Field, Table, Trouble, Waiting, When } from '../../kit/pieces.tsx';
+import { withoutPort, withoutRequest } from '../people/address.ts';
 import { useCameraName } from '../people/parts.tsx';
 import { ACTIONS, t } from './messages.ts';
 
@@ -32,11 +33,11 @@ export function Audit(): VNode {
           {t.actionWords[entry.action] ?? entry.action}
           {entry.times > 1 ? <> <span class="badge">{t.times(entry.times)}</span></> : null}
           {entry.camera === null ? null : <span class="soft"> {cameraName(entry.camera)}</span>}
-          {entry.detail === '' ? null : <><br /><span class="soft" lang="en">{entry.detail}</span></>}
+          {withoutRequest(entry.detail) === '' ? null : <><br /><span class="soft" lang="en">{withoutRequest(entry.detail)}</span></>}
         </>
       ),
     },
-    { head: t.address, cell: (entry) => (entry.address === '' ? '–' : entry.address) },
+    { head: t.address, cell: (entry) => (entry.address === '' ? '–' : withoutPort(entry.address)) },
   ];
   return (
     <section class="section" aria-labelledby="audit">

@@ -115,7 +115,7 @@ function Card({ incident }: { incident: Incident }): VNode {
         </span>
       </div>
       <p class="incident-cause">{t.causes[cause] ?? shell.causes.get(cause) ?? message}</p>
-      {advice === '' ? null : <p class="soft">{t.whatToDo}: {adviceHere ?? <span lang="en">{advice}</span>}</p>}
+      {advice === '' ? null : <p class="soft">{t.whatToDo}: {adviceHere === undefined ? <span lang="en"><Ticked text={advice} /></span> : <Ticked text={adviceHere} />}</p>}
       {detail === '' && words.length === 0 && steps.length === 0 ? null : (
         <details class="folded" onToggle={(event) => { isUnfolded.value = event.currentTarget.open; }}>
           <summary>{t.detail}</summary>
@@ -144,6 +144,11 @@ function Card({ incident }: { incident: Incident }): VNode {
       )}
     </li>
   );
+}
+
+/** Text in which names of keys and commands stand between backticks. */
+function Ticked({ text }: { text: string }): VNode {
+  return <>{text.split('`').map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part))}</>;
 }
 
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'medium' });

@@ -23,6 +23,7 @@ type ChartProps = {
 };
 
 const HEIGHT_PX = 150;
+const LEAST_S = 300;
 const COLOURS = 6;
 const time = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
 
@@ -69,11 +70,12 @@ export function Chart({ title, at_s, lines, top, words }: ChartProps): VNode {
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { time: true, range: (_, _from, to) => [to - KEPT_S, to] },
+        // A new chart begins with some minutes, and grows to an hour.
+        x: { time: true, range: (_, from, to) => [Math.max(to - KEPT_S, Math.min(from, to - LEAST_S)), to] },
         y: { range: (_, _from, most) => [0, top ?? Math.max(1, (Number.isFinite(most) ? most : 0) * 1.15)] },
       },
       axes: [
-        { ...axis, values: (_, splits) => splits.map((s) => time.format(s * 1000)), space: 70 },
+        { ...axis, values: (_, splits) => splits.map((s) => time.format(s * 1000)), space: 70, size: 26 },
         { ...axis, values: (_, splits) => splits.map((value) => format.current(value)), size: 62, space: 34 },
       ],
       series: [

@@ -60,7 +60,7 @@ function Figures({ system, last }: { system: System; last: Point | undefined }):
       <Figure name={t.processor} value={last?.machine == null ? '–' : percent(last.machine)} more={processor === null ? undefined : t.cores(processor.cores)} />
       <Figure name={t.memory} value={used(memory)} more={space(memory)} tone={isScarce(memory) ? 'warn' : undefined} />
       <Figure name={t.disk} value={used(disk)} more={space(disk)} tone={isScarce(disk) ? 'bad' : undefined} />
-      <Figure name={t.temperature} value={warmth === null ? t.unknown : degrees(warmth)} tone={warmth !== null && warmth >= 80 ? 'bad' : undefined} />
+      {warmth === null ? null : <Figure name={t.temperature} value={degrees(warmth)} tone={warmth >= 80 ? 'bad' : undefined} />}
       {power === null ? null : <Figure name={t.power} value={power.words} more={power.tone === 'good' ? undefined : t.powerAdvice} tone={power.tone} />}
       <Figure name={t.server} value={bytes(system.process.resident_bytes)} more={last?.server == null ? undefined : `${t.processor} ${percent(last.server)}`} />
       <Figure name={t.uptime} value={duration(system.uptime_s * 1000, shell)} />

@@ -10,6 +10,7 @@ import { bytes } from '../../kit/bytes.ts';
 import { useAsked } from '../../kit/asked.ts';
 import { type Column, Empty, Sheet, Table, Trouble, Waiting, When } from '../../kit/pieces.tsx';
 import { never, removeAfterAsking } from '../people/act.ts';
+import { withoutPort } from '../people/address.ts';
 import { browserName } from '../people/browser.ts';
 import { useCameraName } from '../people/parts.tsx';
 import { t } from './messages.ts';
@@ -94,10 +95,4 @@ export default function Viewers(): VNode {
       {now === null ? null : <p class="soft">{t.totals(now.total, now.refused)}</p>}
     </Sheet>
   );
-}
-
-/** `192.168.1.20:50412` and `[::1]:7` without what says nothing to people. */
-function withoutPort(address: string): string {
-  const parts = /^(?:\[(.+)\]|([^:]+)):\d+$/.exec(address);
-  return parts?.[1] ?? parts?.[2] ?? address;
 }

@@ -134,3 +134,51 @@ test('several cameras and full screen', async ({ page, serve }) => {
     await page.getByRole('button', { name: 'Leave full screen' }).click();
   }
 });
+
+const READ = ['incidents', 'viewers', 'system', 'access/users', 'access/tokens', 'access/links', 'access/sessions', 'access/audit', 'account'];
+
+for (const lang of ['en', 'ko']) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`views that are read, ${colorScheme}, ${lang}`, async ({ page, serve }) => {
+      test.setTimeout(240_000);
+      const names = lang === 'ko' ? ['현관', '마당'] : ['Front door', 'Yard behind the house'];
+      const server = await serve({ admin: true, cameras: names.map((name, at) => ({ id: `cam${at}`, name, source: `rpicam:${at}` })) });
+      await page.request.post(`${server.url}api/v1/session`, { data: { name: 'admin', password: PASSWORD } });
+      const post = async (path: string, data: object): Promise<void> => {
+        expect((await page.request.post(`${server.url}api/v1/${path}`, { data })).ok()).toBe(true);
+      };
+      await post('users', { name: 'kim', password: PASSWORD, role: 'operator', cameras: ['cam0'], allow: ['192.168.0.0/16'] });
+      await post('users', { name: 'lee', password: PASSWORD, role: 'viewer' });
+      await post('tokens', { name: 'Home Assistant', role: 'viewer', cameras: ['cam0'], expires_in_s: 2_592_000 });
+      await post('tokens', { name: 'Recorder', role: 'viewer', allow: ['192.168.1.20'] });
+      await post('links', { camera: 'cam1', what: 'stream', expires_in_s: 86_400 });
+      await page.emulateMedia({ colorScheme });
+      // Two who watch, and one camera that freezes.
+      const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+      const stop = new AbortController();
+      for (const path of ['cameras/cam0/stream', 'cameras/cam0/stream?width=320', 'cameras/cam1/stream']) {
+        const stream = await fetch(`${server.url}api/v1/${path}`, { headers: { cookie }, signal: stop.signal });
+        void stream.arrayBuffer().catch(() => undefined);
+      }
+      await page.goto(`${server.url}?lang=${lang}#/system`);
+      await page.waitForTimeout(3_000);
+      await server.fault('camera=1 freeze');
+      await page.waitForTimeout(22_000);
+      await server.fault('camera=1 freeze');
+      await page.waitForTimeout(9_000);
+      for (const view of READ) {
+        await page.goto(`${server.url}?lang=${lang}#/${view}`);
+        await expect(page.locator('.sheet h1')).toBeVisible();
+        for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 780 }, desktop: SIZES.desktop })) {
+          await page.setViewportSize(viewport);
+          await shoot(page, `${view.replace('/', '-')}-${size}-${colorScheme}-${lang}`);
+        }
+      }
+      await page.goto(`${server.url}?lang=${lang}#/access/users`);
+      await page.setViewportSize({ width: 360, height: 780 });
+      await page.locator('.section-head .primary').click();
+      await shoot(page, `user-form-${colorScheme}-${lang}`);
+      stop.abort();
+    });
+  }
+}

@@ -68,6 +68,8 @@ pub(crate) struct CameraView {
     incidents: u64,
     /// Frames since the server started.
     frames: u64,
+    /// Their bytes.
+    bytes: u64,
     /// Starts of the camera since the server started.
     starts: u64,
     /// Pictures from the camera that were broken or too large.
@@ -146,6 +148,7 @@ impl CameraView {
                 .map(|f| u64::try_from(f.arrived.elapsed().as_millis()).unwrap_or(u64::MAX)),
             incidents: stream.incident_count(),
             frames: counters.frames,
+            bytes: counters.bytes,
             starts: counters.starts,
             dropped_pictures: counters.dropped_pictures,
             dropped_bytes: counters.dropped_bytes,
@@ -251,6 +254,9 @@ pub(crate) async fn camera(State(app): State<App>, Camera(stream): Camera) -> Js
 pub(crate) struct ViewerView {
     /// Number of the viewer, never used again.
     id: u64,
+    /// Who it is: the name of a user, `token …`, `link …`.
+    #[schema(example = "kim")]
+    who: String,
     /// Address and port it connects from; behind a trusted proxy, what that says of it.
     #[schema(example = "192.168.1.20:50412")]
     address: String,
@@ -328,6 +334,7 @@ impl From<&Viewer> for ViewerView {
                 .lag
                 .map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
             id: viewer.id,
+            who: viewer.visa.0.name.clone(),
             // Most proxies tell no port.
             address: match viewer.address.port() {
                 0 => viewer.address.ip().to_string(),
@@ -490,7 +497,7 @@ pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Respon
 }
 
 /// `VmRSS` of this process; one small read of a file that is no file.
-fn resident_bytes() -> u64 {
+pub(crate) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
         .lines()

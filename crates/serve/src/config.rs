@@ -29,6 +29,8 @@ pub struct Config {
     pub three_dir: PathBuf,
     /// Who may come in, and how often.
     pub gate: GateConfig,
+    /// The folder whose disk is told of.
+    pub data_dir: PathBuf,
     /// When failed logins are an incident.
     pub alarm: AlarmConfig,
 }

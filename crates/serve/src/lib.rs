@@ -40,6 +40,7 @@ mod simulated;
 mod snapshot;
 mod socket;
 mod state;
+mod system;
 mod tcp_info;
 mod three;
 mod viewers;

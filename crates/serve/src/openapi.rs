@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    snapshot, socket, state::App, three,
+    snapshot, socket, state::App, system, three,
 };
 
 #[derive(OpenApi)]
@@ -78,6 +78,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(three::all))
         .routes(routes!(three::piece, three::bring, three::remove))
         .routes(routes!(three::site, three::change_site))
+        .routes(routes!(system::system))
         .routes(routes!(document))
 }
 

@@ -94,7 +94,7 @@ export function Table<T>({ label, columns, rows, keyOf }: TableProps<T>): VNode 
         {rows.map((row) => (
           <tr key={keyOf(row)}>
             {columns.map(({ head, cell, isNumber }) => (
-              <td key={head} data-head={head} class={isNumber === true ? 'number' : ''}>{cell(row)}</td>
+              <td key={head} data-head={head} class={isNumber === true ? 'number' : ''}><div>{cell(row)}</div></td>
             ))}
           </tr>
         ))}

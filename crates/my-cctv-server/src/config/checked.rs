@@ -366,6 +366,7 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
         )?),
         three_dir: raw.data_dir.join("three"),
         gate: GateConfig::default(),
+        data_dir: raw.data_dir.clone(),
         alarm: AlarmConfig::default(),
     })
 }

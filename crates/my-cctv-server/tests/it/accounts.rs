@@ -143,6 +143,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/users/x", "-nnynn"),
     ("DELETE", "/api/v1/users/x", "-nnynn"),
     ("GET", "/api/v1/audit", "-nnynn"),
+    ("GET", "/api/v1/system", "-nnynn"),
     ("GET", "/api/v1/audit/export", "-nnynn"),
     ("GET", "/api/v1/three", "-yyyyn"),
     ("GET", "/api/v1/three/model", "-yyyyn"),

@@ -340,3 +340,37 @@ fn what_the_document_says_answers_and_what_answers_is_in_it() {
     }
     server.stop();
 }
+
+#[test]
+fn the_machine_is_told_of_in_counters() {
+    let mut server = crate::accounts::setup().start();
+    let who = crate::accounts::basic("admin");
+    let look = || crate::accounts::ask(&server, Some(&who), "GET", "/api/v1/system", None).json();
+    let watcher = crate::accounts::stream(&server, Some(&who), "/stream");
+    watcher.more_parts(3);
+    let first = look();
+    let number = |value: &Value, path: &str| {
+        let found = value.pointer(path).and_then(Value::as_f64);
+        found.unwrap_or_else(|| panic!("no {path} in {value}"))
+    };
+    for path in ["/memory", "/disk"] {
+        let [total, available] =
+            ["total_bytes", "available_bytes"].map(|key| number(&first, &format!("{path}/{key}")));
+        assert!(0.0 < total && available <= total, "{path} in {first}");
+    }
+    assert!(number(&first, "/process/resident_bytes") > 1e6);
+    assert!(number(&first, "/processor/cores") >= 1.0);
+    // Drawing pictures is work, of this process and so of the machine.
+    eventually("work to be seen", || {
+        let now = look();
+        let grew = |path| number(&now, path) > number(&first, path);
+        (grew("/process/cpu_s") && grew("/processor/busy_cs") && grew("/processor/total_cs"))
+            .then_some(())
+    });
+    let list = crate::accounts::ask(&server, Some(&who), "GET", "/api/v1/viewers", None).json();
+    assert_eq!(list["viewers"][0]["who"], "admin");
+    let camera = crate::accounts::ask(&server, Some(&who), "GET", "/api/v1/cameras/main", None);
+    assert!(camera.json()["bytes"].as_u64() > Some(1000));
+    drop(watcher);
+    server.stop();
+}

@@ -87,6 +87,7 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("DELETE", "/api/v1/three/{name}", Any(Configure)),
     ("GET", "/api/v1/three/site", Any(Enter)),
     ("PUT", "/api/v1/three/site", Any(Configure)),
+    ("GET", "/api/v1/system", Any(Configure)),
 ];
 
 /// The line of this route.

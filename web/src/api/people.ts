@@ -1,0 +1,192 @@
+// Who may do what: users, sessions, tokens, links, and the log of what was done.
+
+import { getJson, send, sendFor } from './client.ts';
+import type { Shape } from './shape.ts';
+import type { Outcome } from './types.ts';
+
+export const ROLES = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** How far somebody may go. */
+export type Grant = {
+  readonly role: Role;
+  /** Ids; null is every camera, those that come later too. */
+  readonly cameras: readonly string[] | null;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+};
+
+export type User = Grant & { readonly id: number; readonly name: string; readonly created_s: number };
+
+export type Session = {
+  readonly id: number;
+  readonly user: string;
+  readonly address: string;
+  readonly user_agent: string | null;
+  readonly created_s: number;
+  readonly seen_s: number;
+  readonly is_current: boolean;
+};
+
+export type Token = Grant & {
+  readonly id: number;
+  readonly name: string;
+  readonly user: string | null;
+  readonly created_s: number;
+  readonly expires_s: number | null;
+};
+
+export type Link = {
+  readonly id: number;
+  readonly user: string | null;
+  readonly camera: string;
+  readonly what: 'stream' | 'snapshot';
+  readonly created_s: number;
+  readonly expires_s: number;
+};
+
+export type Entry = {
+  readonly id: number;
+  readonly at_ms: number;
+  readonly who: string;
+  readonly address: string;
+  readonly action: string;
+  readonly camera: string | null;
+  readonly times: number;
+  readonly detail: string;
+};
+
+const texts = (list: Shape): string[] => list.items().map((item) => item.string());
+const number = (shape: Shape): number => shape.number();
+const string = (shape: Shape): string => shape.string();
+
+function listOf<T>(read: (item: Shape) => T): (body: Shape) => T[] {
+  return (body) => body.field('items').items().map(read);
+}
+
+function grantOf(shape: Shape): Grant {
+  return {
+    role: shape.field('role').oneOf(ROLES),
+    cameras: shape.field('cameras').optional(texts),
+    allow: texts(shape.field('allow')),
+    deny: texts(shape.field('deny')),
+  };
+}
+
+export function parseUser(user: Shape): User {
+  return {
+    id: user.field('id').number(),
+    name: user.field('name').string(),
+    created_s: user.field('created_s').number(),
+    ...grantOf(user),
+  };
+}
+
+export function getUsers(signal: AbortSignal): Promise<Outcome<User[]>> {
+  return getJson('api/v1/users', listOf(parseUser), signal);
+}
+
+export function getSessions(signal: AbortSignal): Promise<Outcome<Session[]>> {
+  return getJson('api/v1/sessions', listOf((session) => ({
+    id: session.field('id').number(),
+    user: session.field('user').string(),
+    address: session.field('address').string(),
+    user_agent: session.field('user_agent').optional(string),
+    created_s: session.field('created_s').number(),
+    seen_s: session.field('seen_s').number(),
+    is_current: session.field('is_current').flag(),
+  })), signal);
+}
+
+export function getTokens(signal: AbortSignal): Promise<Outcome<Token[]>> {
+  return getJson('api/v1/tokens', listOf((token) => ({
+    id: token.field('id').number(),
+    name: token.field('name').string(),
+    user: token.field('user').optional(string),
+    created_s: token.field('created_s').number(),
+    expires_s: token.field('expires_s').optional(number),
+    ...grantOf(token),
+  })), signal);
+}
+
+export function getLinks(signal: AbortSignal): Promise<Outcome<Link[]>> {
+  return getJson('api/v1/links', listOf((link) => ({
+    id: link.field('id').number(),
+    user: link.field('user').optional(string),
+    camera: link.field('camera').string(),
+    what: link.field('what').oneOf(['stream', 'snapshot'] as const),
+    created_s: link.field('created_s').number(),
+    expires_s: link.field('expires_s').number(),
+  })), signal);
+}
+
+export type NewToken = Grant & { readonly name: string; readonly expires_in_s: number | null };
+
+/** The secret, which the server tells this once. */
+export function makeToken(token: NewToken, signal: AbortSignal): Promise<Outcome<string>> {
+  return sendFor('POST', 'api/v1/tokens', token, (body) => body.field('secret').string(), signal);
+}
+
+/** One user more (`id` null), or what is different of one. A password that is null stays as it is. */
+export function keepUser(
+  id: number | null,
+  user: Grant & { readonly name: string; readonly password: string | null },
+  signal: AbortSignal,
+): Promise<Outcome<null>> {
+  const { name, password, ...grant } = user;
+  const secret = password === null ? {} : { password };
+  return id === null
+    ? send('POST', 'api/v1/users', { name, ...grant, ...secret }, signal)
+    : send('PUT', `api/v1/users/${id}`, { ...grant, ...secret }, signal);
+}
+
+export type AuditFilter = {
+  readonly who: string;
+  readonly action: string;
+  readonly camera: string;
+  /** Days in the zone of whoever looks, `2026-05-01`; both are meant whole. */
+  readonly from: string;
+  readonly to: string;
+};
+
+/** What of the filter is not empty, for an address. */
+export function auditQuery(filter: AuditFilter): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const key of ['who', 'action', 'camera'] as const) {
+    const text = filter[key].trim();
+    if (text !== '') {
+      query.set(key, text);
+    }
+  }
+  for (const [key, day, days] of [['from', filter.from, 0], ['to', filter.to, 1]] as const) {
+    const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day);
+    if (parts !== null) {
+      // By its parts: a day has not always 24 hours.
+      query.set(key, new Date(Number(parts[1]), Number(parts[2]) - 1, Number(parts[3]) + days).toISOString());
+    }
+  }
+  return query;
+}
+
+export function getAudit(filter: AuditFilter, before: number | null, limit: number, signal: AbortSignal): Promise<Outcome<Entry[]>> {
+  const query = auditQuery(filter);
+  query.set('limit', String(limit));
+  if (before !== null) {
+    query.set('before', String(before));
+  }
+  return getJson(`api/v1/audit?${query.toString()}`, listOf((entry) => ({
+    id: entry.field('id').number(),
+    at_ms: entry.field('at_ms').number(),
+    who: entry.field('who').string(),
+    address: entry.field('address').string(),
+    action: entry.field('action').string(),
+    camera: entry.field('camera').optional(string),
+    times: entry.field('times').number(),
+    detail: entry.field('detail').string(),
+  })), signal);
+}
+
+/** `192.168.0.0/16, fd00::/8` as a list. */
+export function networksOf(text: string): string[] {
+  return text.split(/[\s,;]+/).filter((word) => word !== '');
+}

@@ -1,0 +1,53 @@
+// Who is watching.
+
+import { getJson } from './client.ts';
+import type { Shape } from './shape.ts';
+import type { Outcome } from './types.ts';
+
+export type Viewer = {
+  readonly id: number;
+  readonly who: string;
+  readonly address: string;
+  readonly user_agent: string | null;
+  readonly camera: string;
+  readonly connected_since: string;
+  readonly frames_skipped: number;
+  readonly bytes: number;
+  readonly rate: number;
+  readonly width_px: number | null;
+  readonly height_px: number | null;
+  readonly reason: 'original' | 'asked' | 'line';
+  readonly lag_ms: number | null;
+};
+
+export type Viewers = {
+  readonly viewers: readonly Viewer[];
+  readonly max_viewers: number;
+  readonly total: number;
+  readonly refused: number;
+};
+
+const number = (shape: Shape): number => shape.number();
+
+export function getViewers(signal: AbortSignal): Promise<Outcome<Viewers>> {
+  return getJson('api/v1/viewers', (body) => ({
+    viewers: body.field('viewers').items().map((viewer) => ({
+      id: viewer.field('id').number(),
+      who: viewer.field('who').string(),
+      address: viewer.field('address').string(),
+      user_agent: viewer.field('user_agent').optional((s) => s.string()),
+      camera: viewer.field('camera').string(),
+      connected_since: viewer.field('connected_since').string(),
+      frames_skipped: viewer.field('frames_skipped').number(),
+      bytes: viewer.field('bytes').number(),
+      rate: viewer.field('rate').number(),
+      width_px: viewer.field('width_px').optional(number),
+      height_px: viewer.field('height_px').optional(number),
+      reason: viewer.field('reason').oneOf(['original', 'asked', 'line'] as const),
+      lag_ms: viewer.field('lag_ms').optional(number),
+    })),
+    max_viewers: body.field('max_viewers').number(),
+    total: body.field('total').number(),
+    refused: body.field('refused').number(),
+  }), signal);
+}

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    snapshot, socket, state::App,
+    settings, snapshot, socket, state::App,
 };
 
 #[derive(OpenApi)]
@@ -19,6 +19,7 @@ use crate::{
     (name = "control", description = "What can be set of a camera while it runs"),
     (name = "viewers", description = "Who is watching"),
     (name = "accounts", description = "Who may do what"),
+    (name = "configuration", description = "What the server is told"),
     (name = "server", description = "The server itself"),
 ))]
 struct Skeleton;
@@ -74,6 +75,14 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(people::revoke_link))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::show, settings::change))
+        .routes(routes!(settings::check))
+        .routes(routes!(settings::backups))
+        .routes(routes!(settings::restore))
+        .routes(routes!(settings::export))
+        .routes(routes!(settings::test))
+        .routes(routes!(settings::discover))
         .routes(routes!(document))
 }
 

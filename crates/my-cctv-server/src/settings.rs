@@ -7,7 +7,7 @@ use std::{
     io::{self, ErrorKind, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Desk {
     started: Vec<Setting>,
     /// One camera is tested at a time.
     testing: Arc<Semaphore>,
+    /// What was found last: which camera of the board is whose, only the list tells.
+    found: Arc<Mutex<Vec<Discovered>>>,
 }
 
 impl Desk {
@@ -55,6 +57,7 @@ impl Desk {
         Self {
             started: started.unwrap_or_default(),
             testing: Arc::new(Semaphore::new(1)),
+            found: Arc::default(),
         }
     }
 }
@@ -274,6 +277,16 @@ impl Owner {
             return None;
         }
         let source = spec.to_string();
+        let found = self
+            .desk
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = found.iter().find(|one| one.source == source);
+        if let Some(id) = known.and_then(|one| one.used_by.as_deref()) {
+            return self.hub.get(id);
+        }
+        drop(found);
         let cameras = self.cameras.borrow().clone();
         let uses = cameras
             .iter()
@@ -304,6 +317,7 @@ impl Owner {
                 (camera.id.to_string(), camera, sources)
             })
             .collect();
+        let last = self.desk.found.clone();
         tokio::spawn(async move {
             let (found, troubles) = camera::discover(program).await;
             let is_board_there = found.iter().any(|one| matches!(one.place, Place::Board(_)));
@@ -337,7 +351,10 @@ impl Owner {
                     used_by: used_by.map(|(id, ..)| id.clone()),
                 }
             };
-            let cameras = found.into_iter().map(describe).collect();
+            let cameras: Vec<Discovered> = found.into_iter().map(describe).collect();
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clone_from(&cameras);
+            drop(last);
             let notes = troubles.iter().map(|trouble| {
                 format!(
                     "{} {}",

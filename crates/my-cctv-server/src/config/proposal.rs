@@ -378,12 +378,14 @@ impl Draft<'_> {
             let is_masked = name == "source"
                 && before.zip(after).is_some_and(|(before, after)| {
                     let shown = without_secrets(before.as_str().unwrap_or_default());
-                    *after == Value::from(shown)
+                    after.as_str() == Some(&*shown)
                 });
             if before == after || is_masked || name == "id" {
                 continue;
             }
-            if name == "program" {
+            let is_first = self.written.ids(&[]).first() == Some(&id);
+            let is_over = is_first && self.layers.set_by(key.path).is_some();
+            if name == "program" || is_over {
                 left.extend(after.map(|_| format!("`{name}` of {id}")));
                 continue;
             }

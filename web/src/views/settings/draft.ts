@@ -31,7 +31,10 @@ export function show(value: unknown): string {
   if (value === null || value === undefined) {
     return '';
   }
-  return Array.isArray(value) ? value.join('\n') : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) {
+    return value.join('\n');
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** The draft with another value; one that is as it holds is none. */

@@ -36,12 +36,22 @@ function AllSettings(): VNode {
   return <Forms schema={schema.value.value} config={config.value.value} again={config.again} />;
 }
 
+/** The section that a field is in. */
+function sectionOf(place: string): string {
+  const [camera, path] = place.split('/', 2);
+  if (path !== undefined) {
+    return placeOf('camera', camera);
+  }
+  return place.startsWith('server.tls.') ? 'server.tls' : place.split('.')[0] ?? '';
+}
+
 function Forms({ schema, config, again }: { schema: readonly Key[]; config: Config; again: () => void }): VNode {
   const wanted = useSignal('');
   const draft = useSignal<Draft>(new Map());
   const errors = useSignal<ReadonlyMap<string, string>>(new Map());
   const reviewed = useSignal<{ change: Change; outlook: Outlook } | null>(null);
   const tested = useSignal<Readonly<Record<string, unknown>> | null>(null);
+  const unfolded = useSignal<ReadonlySet<string>>(new Set(config.cameras.length === 1 ? [placeOf('camera', config.cameras[0]?.id)] : []));
   const isBusy = useSignal(false);
   const isClosed = config.obstacle !== null;
 
@@ -61,6 +71,8 @@ function Forms({ schema, config, again }: { schema: readonly Key[]; config: Conf
     // Words about a field belong beside it, and all else into the dialog.
     if (isOurs && answer.value.errors.length > 0 && !errors.value.has('')) {
       wanted.value = '';
+      const sections = [...errors.value.keys()].map((place) => sectionOf(place));
+      unfolded.value = new Set([...unfolded.value, ...sections]);
       requestAnimationFrame(() => { document.querySelector<HTMLElement>('.settings [aria-invalid="true"]')?.focus(); });
       return;
     }
@@ -87,9 +99,20 @@ function Forms({ schema, config, again }: { schema: readonly Key[]; config: Conf
           const ofCamera = camera === undefined ? undefined : config.cameras.find((one) => one.id === camera);
           const title = t.sections[id] ?? id;
           const name = show(ofCamera?.keys.get('name')?.value);
-          const isTouched = keys.some(({ path }) => draft.value.has(placeOf(path, camera)));
+          const own = placeOf(id, camera);
           return (
-            <details key={placeOf(id, camera)} class="card section" open={wanted.value !== '' || isTouched || id === 'camera' && config.cameras.length === 1}>
+            <details
+              key={own}
+              class="card section"
+              open={wanted.value !== '' || unfolded.value.has(own)}
+              onToggle={(event) => {
+                // What a search unfolds is folded again after it.
+                if (wanted.value === '') {
+                  const others = [...unfolded.value].filter((one) => one !== own);
+                  unfolded.value = new Set(event.currentTarget.open ? [...others, own] : others);
+                }
+              }}
+            >
               <summary><h2>{camera === undefined ? title : `${title}: ${name}`}</h2></summary>
               <div class="entries">
                 {keys.map((item) => {

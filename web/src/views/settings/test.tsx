@@ -10,6 +10,15 @@ import { failureWords } from '../../kit/failure.ts';
 import { testCamera } from './config.ts';
 import { t } from './messages.ts';
 
+/** The server tests one camera at a time: whoever asks waits for those before. */
+let queue: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(ask: () => Promise<T>): Promise<T> {
+  const mine = queue.then(ask);
+  queue = mine;
+  return mine;
+}
+
 /** What the camera with these keys sends, or why it sends nothing. The policy of the page has no room for `blob:` in an `<img>`. */
 export function TestPicture({ keys }: { keys: Readonly<Record<string, unknown>> }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -18,7 +27,7 @@ export function TestPicture({ keys }: { keys: Readonly<Record<string, unknown>> 
   useEffect(() => {
     const stop = new AbortController();
     const ask = async (): Promise<void> => {
-      const answer = await testCamera(keys, stop.signal);
+      const answer = await inTurn(() => testCamera(keys, stop.signal));
       if (answer.kind === 'failed') {
         state.value = answer.failure;
       } else if (answer.kind === 'ok') {

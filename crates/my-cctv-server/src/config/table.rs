@@ -165,7 +165,7 @@ pub(crate) fn schema() -> Value {
         "additionalProperties": false,
         "properties": {},
     });
-    for key in KEYS {
+    for (order, key) in KEYS.iter().enumerate() {
         let default = at(&defaults, key.path).cloned().unwrap_or_default();
         let mut names: Vec<&str> = key.path.split('.').collect();
         let last = names.pop().unwrap_or_default();
@@ -185,6 +185,8 @@ pub(crate) fn schema() -> Value {
             }
         }
         table["properties"][last] = describe(key, default);
+        // Objects of JSON have no order, and forms need one.
+        table["properties"][last]["x-order"] = order.into();
     }
     root
 }

@@ -16,6 +16,7 @@ export type Key = {
   readonly default: unknown;
   readonly about: string;
   readonly effect: Effect;
+  readonly order: number;
   /** Only the file can set it. */
   readonly isFixed: boolean;
 };
@@ -63,7 +64,7 @@ export type Discovered = { readonly source: string; readonly name: string; reado
 
 const KINDS = ['integer', 'number', 'boolean', 'string', 'array'] as const;
 
-/** All keys, in the order of the schema. */
+/** All keys. */
 export function parseSchema(schema: Shape, path = ''): Key[] {
   return schema.field('properties').entries().flatMap(([name, about]) => {
     const full = path === '' ? name : `${path}.${name}`;
@@ -84,6 +85,7 @@ export function parseSchema(schema: Shape, path = ''): Key[] {
       default: about.field('default').raw(),
       about: about.field('description').string(),
       effect: about.field('x-effect').oneOf(['camera', 'cameras', 'server'] as const),
+      order: about.field('x-order').optional((s) => s.number()) ?? 0,
       isFixed: about.field('readOnly').raw() === true,
     }];
   });
@@ -132,7 +134,7 @@ function parseOutlook(body: Shape): Outlook {
 }
 
 export function getSchema(signal: AbortSignal): Promise<Outcome<readonly Key[]>> {
-  return getJson('api/v1/config/schema', (body) => parseSchema(body), signal);
+  return getJson('api/v1/config/schema', (body) => parseSchema(body).sort((a, b) => a.order - b.order), signal);
 }
 
 export function getConfig(signal: AbortSignal): Promise<Outcome<Config>> {

@@ -51,7 +51,7 @@ export function Entry({ item, held, typed, error, isClosed, onChange }: EntryPro
   const common = { class: 'input', disabled: isOff };
   return (
     <div class="entry" data-key={item.path} data-changed={typed !== undefined}>
-      <Field label={aboutOf(item)} hint={hints.join(' · ')} error={error}>
+      <Field label={aboutOf(item).replace(/\.$/, '')} hint={hints.join(' · ')} error={error}>
         {(input) => {
           if (item.kind === 'boolean' || item.words !== null) {
             const words = item.words ?? ['true', 'false'];

@@ -19,6 +19,7 @@ test('the link from the log makes the administrator, who then logs out and in', 
   await page.getByLabel('Name').fill('root');
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Create administrator' }).click();
+  await page.getByRole('link', { name: 'To the live pictures' }).click();
   await expectSituation(page, 'live');
   await expect(page.locator('#login-off')).toBeHidden();
 

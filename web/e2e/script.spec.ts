@@ -42,6 +42,7 @@ test('a name of a user is text, and so is what is asked for', async ({ page, ser
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Password').fill('correct horse battery');
   await page.getByRole('button', { name: 'Create administrator' }).click();
+  await page.getByRole('link', { name: 'To the live pictures' }).click();
   await expectSituation(page, 'live');
   await expect(page.getByRole('button', { name: 'Sign out' })).toHaveAttribute('title', name);
   await expectText(page);
@@ -59,6 +60,7 @@ test('after the login comes our own page, whatever was in the address', async ({
   await page.getByLabel('Name').fill('root');
   await page.getByLabel('Password').fill('correct horse battery');
   await page.getByRole('button', { name: 'Create administrator' }).click();
+  await page.getByRole('link', { name: 'To the live pictures' }).click();
   await expectSituation(page, 'live');
   for (const next of ['//evil.example', '\\\\evil.example', 'https:evil.example', 'javascript:document.title=1']) {
     await page.context().clearCookies();

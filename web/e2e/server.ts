@@ -77,6 +77,17 @@ export class Server {
     return lines.find((link) => link !== undefined);
   }
 
+  /** The configuration file; a change of it is written first. */
+  async file(change: (text: string) => string = (text) => text): Promise<string> {
+    const path = join(this.dir, 'config.toml');
+    const text = await readFile(path, 'utf8');
+    const next = change(text);
+    if (next !== text) {
+      await writeFile(path, next);
+    }
+    return next;
+  }
+
   /** What the simulated cameras were started with each time, as one line. */
   async simArguments(): Promise<string[]> {
     const log = await readFile(join(this.dir, 'sim.log'), 'utf8').catch(() => '');

@@ -11,6 +11,9 @@ use tracing::{info, warn};
 
 use crate::{Failure, Kind, Memory, Run, Settings, Sink, Source, ffmpeg::Usb, pattern, rpicam};
 
+/// Where the kernel lists video devices, and where their nodes are.
+pub(crate) const CLASS: &str = "/sys/class/video4linux";
+pub(crate) const DEV: &str = "/dev";
 const NOTE: &str = "No camera was found: this is the test pattern.";
 
 /// Looks anew at every start, so a cable that was put right is found without a restart of the server.
@@ -55,7 +58,10 @@ impl Auto {
             }
             return result;
         }
-        if let Some(device) = usb_camera(Path::new("/sys/class/video4linux"), Path::new("/dev")) {
+        if let Some((device, _)) = usb_cameras(Path::new(CLASS), Path::new(DEV))
+            .into_iter()
+            .next()
+        {
             info!(device = %device.display(), "a USB camera was found");
             sink.found(Class::Usb);
             return Usb::new(device, self.settings.clone(), self.memory.clone())
@@ -83,11 +89,12 @@ impl Source for Auto {
     }
 }
 
-/// The first USB video device that gives pictures. A Pi has many more video devices: decoders, scalers, the camera's
-/// own parts; none of those is on USB. Of a camera's two nodes, the one with index 0 has the pictures.
-fn usb_camera(class: &Path, dev: &Path) -> Option<PathBuf> {
-    let mut names: Vec<_> = fs::read_dir(class)
-        .ok()?
+/// The USB video devices that give pictures, with what they call themselves. A Pi has many more video devices:
+/// decoders, scalers, the camera's own parts; none of those is on USB. Of a camera's two nodes, the one with index 0
+/// has the pictures.
+pub(crate) fn usb_cameras(class: &Path, dev: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(class).into_iter().flatten();
+    let mut names: Vec<_> = entries
         .filter_map(|e| e.ok()?.file_name().into_string().ok())
         .collect();
     names.sort_unstable_by_key(|name| {
@@ -95,12 +102,19 @@ fn usb_camera(class: &Path, dev: &Path) -> Option<PathBuf> {
             .parse::<u32>()
             .unwrap_or(u32::MAX)
     });
-    names.into_iter().find_map(|name| {
+    let camera = |name: String| {
         let node = class.join(&name);
         let index = fs::read_to_string(node.join("index")).ok()?;
         let subsystem = fs::canonicalize(node.join("device/subsystem")).ok()?;
-        (index.trim() == "0" && subsystem.ends_with("usb")).then(|| dev.join(name))
-    })
+        if index.trim() != "0" || !subsystem.ends_with("usb") {
+            return None;
+        }
+        let called = fs::read_to_string(node.join("name")).unwrap_or_default();
+        // Whoever built the camera chose it.
+        let called = called.trim().chars().filter(|c| !c.is_control());
+        Some((dev.join(name), called.take(80).collect()))
+    };
+    names.into_iter().filter_map(camera).collect()
 }
 
 #[cfg(test)]
@@ -120,6 +134,7 @@ mod tests {
             let node = class.join(name);
             fs::create_dir_all(node.join("device")).unwrap();
             fs::write(node.join("index"), format!("{index}\n")).unwrap();
+            fs::write(node.join("name"), format!("Cam \u{1b}{name}\n")).unwrap();
             fs::create_dir_all(dir.path().join("bus").join(bus)).unwrap();
             symlink(
                 dir.path().join("bus").join(bus),
@@ -128,11 +143,11 @@ mod tests {
             .unwrap();
         }
         assert_eq!(
-            usb_camera(&class, Path::new("/dev")),
-            Some("/dev/video2".into())
+            usb_cameras(&class, Path::new("/dev")),
+            [("/dev/video2".into(), "Cam video2".to_owned())]
         );
         fs::remove_dir_all(class.join("video2")).unwrap();
-        assert_eq!(usb_camera(&class, Path::new("/dev")), None);
-        assert_eq!(usb_camera(Path::new("/nowhere"), Path::new("/dev")), None);
+        assert_eq!(usb_cameras(&class, Path::new("/dev")), []);
+        assert_eq!(usb_cameras(Path::new("/nowhere"), Path::new("/dev")), []);
     }
 }

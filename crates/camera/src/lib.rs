@@ -9,6 +9,7 @@ mod address;
 mod auto;
 mod chain;
 mod child;
+mod discover;
 mod failure;
 mod ffmpeg;
 mod file;
@@ -27,6 +28,7 @@ mod surroundings;
 mod transcoder;
 
 pub use address::{HttpAddress, RtspAddress};
+pub use discover::{Found, Place, discover, first_pictures};
 pub use failure::{Blame, Failure, Kind, Language, Retry};
 pub use memory::{BoardCamera, Learnt, Memory, SensorSize};
 pub use source::{Run, Settings, Sink, Source, open};

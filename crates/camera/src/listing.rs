@@ -35,6 +35,8 @@ pub(crate) struct Listed {
     pub(crate) index: u8,
     /// What stays the same: the sensor's place in the device tree.
     pub(crate) id: String,
+    /// What the sensor is called.
+    pub(crate) model: String,
     pub(crate) sensor: Option<SensorSize>,
 }
 
@@ -128,9 +130,12 @@ fn camera(line: &str) -> Option<Listed> {
                 height_px: height.parse().ok().filter(|n| *n > 0)?,
             })
         });
+    let model = about.split(" [").next().unwrap_or_default();
+    let model = model.chars().filter(|c| !c.is_control()).take(80);
     Some(Listed {
         index,
         id: id.to_owned(),
+        model: model.collect(),
         sensor,
     })
 }

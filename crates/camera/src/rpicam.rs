@@ -472,6 +472,7 @@ mod tests {
     fn an_id_is_looked_up_and_a_place_only_where_nothing_is_known() {
         let camera = |index, id: &str| Listed {
             index,
+            model: String::new(),
             id: id.to_owned(),
             sensor: None,
         };

@@ -28,6 +28,7 @@ use crate::{
     logging,
     owner::{self, Owner, Told},
     people,
+    settings::Desk,
     store::{Contents, Store},
 };
 
@@ -125,6 +126,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let _renditions = AbortOnDropHandle::new(tokio::spawn(renditions));
     let _certificate = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch(stop.clone()))));
     let (admin, orders) = serve::Admin::new();
+    let desk = Desk::new(&options, &written);
     let owner = Owner {
         options,
         told,
@@ -138,6 +140,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         hang_up,
         accounts: accounts.clone(),
         file_waits,
+        desk,
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
     let server =

@@ -7,6 +7,7 @@ mod keeper;
 mod logging;
 mod owner;
 mod people;
+mod settings;
 mod store;
 
 use std::{

@@ -26,6 +26,7 @@ use crate::{
     config::{self, CameraChange, CameraError, Config, TlsConfig, Written, edit},
     keeper::{self, Keeper},
     people,
+    settings::Desk,
     store::{Contents, Store},
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct Owner {
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) hang_up: Signal,
     pub(crate) accounts: Accounts,
+    pub(crate) desk: Desk,
     /// The file could not be taken over because of what the API had changed.
     pub(crate) file_waits: bool,
 }
@@ -119,7 +121,10 @@ impl Owner {
                 Some(order) = self.orders.recv() => {
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = self.carry_out(order) => {}
+                        written = self.carry_out(order) => if written {
+                            taken = self.stamp();
+                            last = taken;
+                        },
                     }
                 }
             }
@@ -131,7 +136,7 @@ impl Owner {
         Some((meta.modified().ok()?, meta.len()))
     }
 
-    async fn take_over(&mut self) {
+    pub(crate) async fn take_over(&mut self) {
         let (config, written) = match config::load(&self.options) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -189,7 +194,8 @@ impl Owner {
         }
     }
 
-    async fn carry_out(&mut self, order: Order) {
+    /// Whether the file was written meanwhile, and taken over.
+    async fn carry_out(&mut self, order: Order) -> bool {
         // Whoever asked may have left meanwhile.
         match order {
             Order::Add { keys, reply } => {
@@ -213,7 +219,9 @@ impl Owner {
                 let explained = self.written.explain(&id, &self.changes);
                 let _ = reply.send(explained.ok_or(Refusal::NoSuchCamera));
             }
+            Order::Settings(order) => return self.settle(order).await,
         }
+        false
     }
 
     async fn add(&mut self, keys: Keys) -> Result<CameraId, Refusal> {
@@ -290,7 +298,7 @@ impl Owner {
     }
 
     /// What is kept, to be changed; a file that is not understood is not written over.
-    async fn to_change(&self) -> Result<Contents, Refusal> {
+    pub(crate) async fn to_change(&self) -> Result<Contents, Refusal> {
         self.read().await.map_err(|error| {
             warn!(%error, "a change through the API was refused");
             Refusal::NotKept(format!("Nothing can be changed: {error}."))
@@ -337,7 +345,7 @@ impl Owner {
             .unwrap_or_else(|error| Err(error.to_string()))
     }
 
-    async fn write(&self, contents: Contents) -> Result<(), Refusal> {
+    pub(crate) async fn write(&self, contents: Contents) -> Result<(), Refusal> {
         let store = self.store.clone();
         spawn_blocking(move || store.write(&contents))
             .await

@@ -8,7 +8,7 @@ use hub::CameraId;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, settings::SettingsOrder};
 
 /// Orders that may wait; whoever comes then waits to place one.
 const ORDERS: usize = 8;
@@ -63,6 +63,8 @@ pub enum Order {
         /// Every key.
         reply: Reply<Explained>,
     },
+    /// Something about the configuration as a whole.
+    Settings(SettingsOrder),
 }
 
 /// The keys of one camera.
@@ -116,6 +118,12 @@ pub enum Refusal {
     NoSuchPreset,
     /// It does not fit to what is there; the sentence says to what.
     Conflict(String),
+    /// There is no such backup.
+    NoSuchBackup,
+    /// Somebody changed the configuration meanwhile.
+    Stale,
+    /// Somebody else is at it; the sentence says with what.
+    Busy(&'static str),
     /// It could not be kept, because the disk is full.
     Full(String),
     /// It could not be kept; the sentence is for the operator.
@@ -162,6 +170,15 @@ impl From<Refusal> for Problem {
             Refusal::NoSuchPreset => {
                 Self::new(StatusCode::NOT_FOUND, "There is no preset of this name.")
             }
+            Refusal::NoSuchBackup => Self::new(
+                StatusCode::NOT_FOUND,
+                "There is no such backup; the last ten are kept.",
+            ),
+            Refusal::Stale => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "Somebody changed the configuration meanwhile: look at it again.",
+            ),
+            Refusal::Busy(detail) => Self::new(StatusCode::TOO_MANY_REQUESTS, detail),
             Refusal::Conflict(detail) => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Full(detail) => Self::new(StatusCode::INSUFFICIENT_STORAGE, detail),
             Refusal::NotKept(detail) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),

@@ -14,6 +14,8 @@ use crate::{admin::Keys, problem::Problem, state::App};
 
 /// Largest body; far more than all keys of a camera take.
 const BODY_BYTES: usize = 16 * 1024;
+/// A whole configuration, which may come as one text.
+const LARGE_BODY_BYTES: usize = 256 * 1024;
 /// Of a body that is too large, so much is read and thrown away: a client that still writes would not see the answer.
 const SWALLOWED_BYTES: usize = 1 << 20;
 
@@ -29,7 +31,7 @@ impl FromRequest<App> for Object {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let bytes = read(request, app).await?;
+        let bytes = read(request, app, BODY_BYTES).await?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(keys)) => Ok(Self(keys)),
             Ok(_) => Err(Problem::new(
@@ -60,11 +62,30 @@ impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
     }
 }
 
+/// The same, with room for a whole configuration.
+#[derive(Debug)]
+pub(crate) struct Large<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Large<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let bytes = read(request, app, LARGE_BODY_BYTES).await?;
+        let keys: Keys = serde_json::from_slice(&bytes).map_err(|error| {
+            let detail = format!("The body is no JSON object: {error}.");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?;
+        serde_json::from_value(Value::Object(keys))
+            .map(Self)
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    }
+}
+
 impl FromRequest<App> for NoKeys {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let bytes = read(request, app).await?;
+        let bytes = read(request, app, BODY_BYTES).await?;
         let is_empty = bytes.trim_ascii().is_empty()
             || serde_json::from_slice(&bytes).is_ok_and(|keys: Keys| keys.is_empty());
         if is_empty {
@@ -78,10 +99,10 @@ impl FromRequest<App> for NoKeys {
     }
 }
 
-async fn read(request: Request, app: &App) -> Result<Vec<u8>, Problem> {
+async fn read(request: Request, app: &App, most: usize) -> Result<Vec<u8>, Problem> {
     is_json(request.headers())?;
     let patience = app.config.head_timeout;
-    timeout(patience, collect(request.into_body()))
+    timeout(patience, collect(request.into_body(), most))
         .await
         .map_err(|_| {
             Problem::new(
@@ -107,7 +128,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
+async fn collect(mut body: Body, most: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -121,20 +142,20 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
             continue;
         };
         length += data.len();
-        if length <= BODY_BYTES {
+        if length <= most {
             bytes.extend_from_slice(&data);
         } else if length > SWALLOWED_BYTES {
             break;
         }
     }
-    if length <= BODY_BYTES {
+    if length <= most {
         Ok(bytes)
     } else {
         Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
                 "The body is too large: at most {} KiB are taken.",
-                BODY_BYTES / 1024
+                most / 1024
             ),
         ))
     }

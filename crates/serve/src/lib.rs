@@ -35,6 +35,7 @@ mod presets;
 mod problem;
 mod redirect;
 mod secure;
+mod settings;
 #[cfg(test)]
 mod simulated;
 mod snapshot;
@@ -52,3 +53,7 @@ pub use config::Config;
 pub use gate::{AlarmConfig, FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;
+pub use settings::{
+    Backup, CameraSettings, Change, Discovered, Discovery, Outlook, Setting, SettingError,
+    Settings, SettingsOrder,
+};

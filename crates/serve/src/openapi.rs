@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    snapshot, socket, state::App, system, three,
+    settings, snapshot, socket, state::App, system, three,
 };
 
 #[derive(OpenApi)]
@@ -20,6 +20,7 @@ use crate::{
     (name = "viewers", description = "Who is watching"),
     (name = "accounts", description = "Who may do what"),
     (name = "three", description = "The 3D view"),
+    (name = "configuration", description = "What the server is told"),
     (name = "server", description = "The server itself"),
 ))]
 struct Skeleton;
@@ -79,6 +80,14 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(three::piece, three::bring, three::remove))
         .routes(routes!(three::site, three::change_site))
         .routes(routes!(system::system))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::show, settings::change))
+        .routes(routes!(settings::check))
+        .routes(routes!(settings::backups))
+        .routes(routes!(settings::restore))
+        .routes(routes!(settings::export))
+        .routes(routes!(settings::test))
+        .routes(routes!(settings::discover))
         .routes(routes!(document))
 }
 

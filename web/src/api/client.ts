@@ -55,16 +55,22 @@ export async function sendFor<T>(
   body: unknown,
   read: (body: Shape) => T,
   signal: AbortSignal,
+  /** The state it is meant for, where the server asks for that. */
+  etag?: string,
 ): Promise<Outcome<T>> {
   const parse = async (response: Response): Promise<T> => read(new Shape(await response.json()));
-  return request(url, signal, CHANGE_TIMEOUT_MS, parse, written(method, body));
+  return request(url, signal, CHANGE_TIMEOUT_MS, parse, written(method, body, etag));
+}
+
+/** The same for a picture. */
+export async function sendForPicture(url: string, body: unknown, signal: AbortSignal): Promise<Outcome<Blob>> {
+  return request(url, signal, CHANGE_TIMEOUT_MS, (response) => response.blob(), written('POST', body));
 }
 
 /** `null` is no body. */
-function written(method: Method, body: unknown): RequestInit {
-  return body === null
-    ? { method }
-    : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+function written(method: Method, body: unknown, etag?: string): RequestInit {
+  const headers = { 'content-type': 'application/json', ...(etag === undefined ? {} : { 'if-match': `"${etag}"` }) };
+  return body === null ? { method } : { method, body: JSON.stringify(body), headers };
 }
 
 /** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */

@@ -14,7 +14,8 @@ offer(
     detail: code === '' ? t.setUpNoCode : t.setUpDetail,
     go: t.setUpGo,
     url: 'api/v1/setup',
-    back: '',
+    // The cameras come next.
+    back: '#/settings/first',
     more: { code },
   },
   t,

@@ -113,6 +113,36 @@ impl Written {
         self.cameras.iter().find(|camera| camera.id == id)
     }
 
+    /// The same without any camera.
+    pub(super) fn without_cameras(&self) -> Self {
+        Self {
+            cameras: vec![],
+            ..self.clone()
+        }
+    }
+
+    /// The ids of all cameras, those that were added behind the others.
+    pub(super) fn ids<'a>(&'a self, changes: &'a [CameraChange]) -> Vec<&'a str> {
+        let added = changes.iter().filter(|c| c.kind == Kind::Added);
+        let written = self.cameras.iter().map(|camera| &*camera.id);
+        written.chain(added.map(|change| &*change.id)).collect()
+    }
+
+    /// What is written or set of one camera, secrets included.
+    pub(super) fn keys_of(&self, id: &str, changes: &[CameraChange]) -> Option<Keys> {
+        let change = changes.iter().find(|c| c.id == id);
+        let mut keys = match (self.get(id), change) {
+            (Some(camera), _) => camera.keys.clone(),
+            (None, Some(change)) if change.kind == Kind::Added => Keys::new(),
+            (None, _) => return None,
+        };
+        if let Some(change) = change {
+            keys.extend(change.keys.clone());
+        }
+        keys.insert("id".to_owned(), id.into());
+        Some(keys)
+    }
+
     /// All cameras: those that are written, with what was changed of them, then those that were added.
     pub(crate) fn with(&self, changes: &[CameraChange]) -> Result<Vec<Camera>, CameraError> {
         let over = |keys: &Keys, id: &str, kind: Kind| {

@@ -119,7 +119,7 @@ pub(super) fn without_secrets(source: &str) -> String {
 }
 
 /// The types of a programmer in the words of everybody else.
-fn in_words(message: &str) -> String {
+pub(super) fn in_words(message: &str) -> String {
     const WORDS: [(&str, &str); 5] = [
         ("expected u8", "expected a whole number from 0 to 255"),
         ("expected u16", "expected a whole number from 0 to 65535"),

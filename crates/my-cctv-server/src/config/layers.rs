@@ -32,14 +32,64 @@ const OLD_NAMES: [(&str, &str); 7] = [
 
 /// Reads and checks everything.
 pub(crate) fn load(options: &Options) -> Result<(Config, Written), ConfigError> {
-    let vars = env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let text = file(options)
-        .map(|path| read(&path).map(|text| (path, text)))
-        .transpose()?;
-    let mut assignments = from_env(vars.collect())?;
-    assignments.extend(from_flags(options)?);
-    combine(text, assignments)
+    let Layers { file, over } = Layers::read(options)?;
+    combine(file, over)
+}
+
+/// What is written, layer by layer, before it is put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Layers {
+    /// The file and its text.
+    pub(super) file: Option<(PathBuf, String)>,
+    /// What goes over it.
+    over: Vec<Assignment>,
+}
+
+impl Layers {
+    pub(crate) fn read(options: &Options) -> Result<Self, ConfigError> {
+        let vars = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let file = file(options)
+            .map(|path| read(&path).map(|text| (path, text)))
+            .transpose()?;
+        let mut over = from_env(vars.collect())?;
+        over.extend(from_flags(options)?);
+        Ok(Self { file, over })
+    }
+
+    /// The text of the file; none is like an empty one.
+    pub(crate) fn text(&self) -> &str {
+        self.file.as_ref().map_or("", |(_, text)| text)
+    }
+
+    /// The same layers over another text, as if the file had it.
+    pub(super) fn with_text(&self, origin: &str, text: &str) -> Self {
+        Self {
+            file: Some((origin.into(), text.to_owned())),
+            over: self.over.clone(),
+        }
+    }
+
+    /// What all of it means.
+    pub(super) fn check(&self) -> Result<(Config, Written), ConfigError> {
+        combine(self.file.clone(), self.over.clone())
+    }
+
+    /// All that is written, put together, of a file that was checked.
+    pub(super) fn table(&self) -> Table {
+        let mut table = toml::from_str(self.text()).unwrap_or_default();
+        for Assignment { key, value, .. } in &self.over {
+            assign(&mut table, key, value.clone());
+        }
+        table
+    }
+
+    /// Which variable or flag goes over the file for this key; `camera.…` is the first camera's.
+    pub(super) fn set_by(&self, key: &str) -> Option<(Layer, &str)> {
+        let last = self.over.iter().rfind(|one| one.key == key)?;
+        Some((last.layer(), &last.origin))
+    }
 }
 
 /// The file that is read, if there is one.
@@ -60,11 +110,21 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// One value for one key, and where it was written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Assignment {
     origin: String,
     key: String,
     value: Value,
+}
+
+impl Assignment {
+    fn layer(&self) -> Layer {
+        if self.origin.starts_with("--") {
+            Layer::Flag
+        } else {
+            Layer::Environment
+        }
+    }
 }
 
 fn combine(
@@ -75,23 +135,16 @@ fn combine(
     let mut origin = "the defaults".to_owned();
     if let Some((path, text)) = file {
         origin = path.display().to_string();
-        toml::from_str::<RawConfig>(&text).map_err(|error| in_file(&origin, &text, &error))?;
-        table = toml::from_str(&text).map_err(|error| in_file(&origin, &text, &error))?;
+        table = read_text(&origin, &text)?;
     }
     for Assignment { key, value, .. } in &assignments {
         assign(&mut table, key, value.clone());
     }
     let set_by: BTreeMap<String, Layer> = assignments
         .iter()
-        .filter_map(|Assignment { origin, key, .. }| {
-            let key = key.strip_prefix("camera.")?.split('.').next()?;
-            let is_flag = origin.starts_with("--");
-            let layer = if is_flag {
-                Layer::Flag
-            } else {
-                Layer::Environment
-            };
-            Some((key.to_owned(), layer))
+        .filter_map(|one| {
+            let key = one.key.strip_prefix("camera.")?.split('.').next()?;
+            Some((key.to_owned(), one.layer()))
         })
         .collect();
     let cameras = table.get("camera").cloned();
@@ -100,6 +153,13 @@ fn combine(
     let config = Config::check(raw, origin)?;
     let written = Written::of(&config, cameras, &set_by);
     Ok((config, written))
+}
+
+/// A text by itself: known keys, each of its type.
+pub(super) fn read_text(origin: &str, text: &str) -> Result<Table, ConfigError> {
+    let wrong = |error: &toml::de::Error| in_file(origin, text, error);
+    toml::from_str::<RawConfig>(text).map_err(|error| wrong(&error))?;
+    toml::from_str(text).map_err(|error| wrong(&error))
 }
 
 fn from_env(mut vars: Vec<(String, String)>) -> Result<Vec<Assignment>, ConfigError> {

@@ -1,10 +1,10 @@
-//! The keys of the file, their types and their defaults.
+//! The keys of the file, their types and their defaults. Written too: the API shows every key with its default.
 
 use std::{net::IpAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawConfig {
     pub(crate) server: RawServer,
@@ -18,7 +18,7 @@ pub(crate) struct RawConfig {
     pub(crate) camera: Vec<RawCamera>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawServer {
     pub(crate) listen: IpAddr,
@@ -66,7 +66,7 @@ impl Default for RawServer {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawLimits {
     pub(crate) streams_per_15_min: Option<u32>,
@@ -89,14 +89,14 @@ impl Default for RawLimits {
 }
 
 /// A language by its ISO 639-1 code.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RawLanguage {
     En,
     Ko,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawTls {
     pub(crate) enabled: Option<bool>,
@@ -106,7 +106,7 @@ pub(crate) struct RawTls {
     pub(crate) acme: RawAcme,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawAcme {
     pub(crate) domains: Vec<String>,
@@ -129,7 +129,7 @@ impl Default for RawAcme {
 }
 
 /// The challenges by their names in ACME.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum RawChallenge {
     #[serde(rename = "tls-alpn-01")]
     TlsAlpn01,
@@ -137,7 +137,7 @@ pub(crate) enum RawChallenge {
     Http01,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawAuth {
     pub(crate) enabled: bool,
@@ -161,7 +161,7 @@ impl Default for RawAuth {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawAudit {
     pub(crate) retention_days: u32,
@@ -177,13 +177,13 @@ impl Default for RawAudit {
     }
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawStorage {
     pub(crate) index: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawIncidents {
     pub(crate) retention_days: u32,
@@ -199,7 +199,7 @@ impl Default for RawIncidents {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawLog {
     pub(crate) level: String,
@@ -215,7 +215,7 @@ impl Default for RawLog {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawQuality {
     pub(crate) policy: RawPolicy,
@@ -232,7 +232,7 @@ impl Default for RawQuality {
 }
 
 /// Who decides about the quality of a viewer's pictures.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RawPolicy {
     /// Nobody: the camera's own, unless the viewer asks for less.
@@ -244,7 +244,7 @@ pub(crate) enum RawPolicy {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     /// For people on a terminal, JSON elsewhere.
@@ -253,7 +253,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-// Written too: the API shows every key with its default.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawCamera {

@@ -32,6 +32,7 @@ mod people;
 mod places;
 mod quality;
 mod rtsp;
+mod settings;
 mod shutdown;
 mod slow;
 mod slowhttp;

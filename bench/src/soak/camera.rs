@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 
-use super::faults::{Deck, End, Fault, UNMENDED};
+use super::faults::{Deck, End, FAULTS, Fault, UNMENDED};
 use super::steady::{Picture, Seen};
 use super::{
     NO_FRAME_TIMEOUT_S, PATIENCE, RECOVERED_AFTER_S, RECOVERY, Shared, client, eventually,
@@ -101,6 +101,12 @@ impl Camera {
             self.id,
             self.path("camera")
         )
+    }
+
+    /// Has it fail in the simplest way.
+    pub(super) fn fail_once(&self, shared: &Shared) -> anyhow::Result<()> {
+        eventually(PATIENCE, || self.seen.first_after(0)).context("no pictures at all")?;
+        self.strike(shared, &FAULTS[0]).map(|_| ())
     }
 
     /// Has it fail in one way after the other.

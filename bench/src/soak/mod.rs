@@ -141,6 +141,9 @@ pub fn run(plan: &Plan, progress: &mut impl Write) -> anyhow::Result<Report> {
         }
         // Whatever goes wrong from here on, the threads have to end.
         let result = (|| {
+            resources::settle(&shared, plan)?;
+            // With the first incident the server opens its index, and keeps it open.
+            cameras[0].fail_once(&shared)?;
             let sampler = Sampler::start(&shared, plan)?;
             let players = play(scope, plan, &shared, &cameras, &mut rng);
             let report = wait(plan, &shared, &sampler, players, begun, progress);

@@ -127,7 +127,7 @@ impl<'a> Sampler<'a> {
 }
 
 /// Waits for live cameras, and for viewers that are all steady ones.
-fn settle(shared: &Shared, plan: &Plan) -> anyhow::Result<()> {
+pub(super) fn settle(shared: &Shared, plan: &Plan) -> anyhow::Result<()> {
     eventually(PATIENCE * 3, || {
         let cameras = client::json(shared.address, "/api/v1/cameras").ok()?;
         let list = cameras["cameras"].as_array()?;

@@ -374,7 +374,7 @@ fn shown_end(expires_s: Option<i64>) -> String {
     match left_s {
         None => String::new(),
         Some(left_s) if left_s <= 0 => ", over".to_owned(),
-        Some(left_s) if left_s < 2 * 24 * 3600 => format!(", {} h left", (left_s + 3599) / 3600),
+        Some(left_s) if left_s <= 2 * 24 * 3600 => format!(", {} h left", (left_s + 3599) / 3600),
         Some(left_s) => format!(", {} days left", (left_s + 24 * 3600 - 1) / (24 * 3600)),
     }
 }

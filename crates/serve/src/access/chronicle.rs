@@ -64,6 +64,9 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/users/{id}", "user changed"),
     ("DELETE", "/api/v1/users/{id}", "user removed"),
     ("GET", "/api/v1/audit/export", "audit log exported"),
+    ("PUT", "/api/v1/three/{name}", "3D file brought"),
+    ("DELETE", "/api/v1/three/{name}", "3D file removed"),
+    ("PUT", "/api/v1/three/site", "site changed"),
 ];
 
 /// The word for this route. What changes something and has none is `changed`.

@@ -313,6 +313,9 @@ impl Gltf {
                 return Err(format!("Node {root} cannot be at the top of a scene."));
             }
         }
+        if parents.iter().any(|count| *count > 1) {
+            return Err("Its nodes are no tree.".to_owned());
+        }
         let mut level: Vec<usize> = (0..parents.len()).filter(|i| parents[*i] == 0).collect();
         let (mut seen, mut depth) = (0, 0);
         while !level.is_empty() {
@@ -326,7 +329,7 @@ impl Gltf {
                 .flat_map(|i| self.nodes[*i].children.iter().copied())
                 .collect();
         }
-        if seen == self.nodes.len() && parents.iter().all(|count| *count <= 1) {
+        if seen == self.nodes.len() {
             Ok(())
         } else {
             Err("Its nodes are no tree.".to_owned())

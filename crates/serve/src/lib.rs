@@ -34,6 +34,7 @@ mod people;
 mod presets;
 mod problem;
 mod redirect;
+mod route;
 mod secure;
 mod settings;
 #[cfg(test)]

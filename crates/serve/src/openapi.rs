@@ -5,11 +5,13 @@ use utoipa::{
     OpenApi,
     openapi::{Content, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, ResponseBuilder},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    settings, snapshot, socket, state::App, system, three,
+    route::{Routes, routes},
+    settings, snapshot, socket,
+    state::App,
+    system, three,
 };
 
 #[derive(OpenApi)]
@@ -25,21 +27,9 @@ use crate::{
 ))]
 struct Skeleton;
 
-/// Every route of the API with its description.
-fn described() -> OpenApiRouter<App> {
-    let mut skeleton = Skeleton::openapi();
-    skeleton.info = InfoBuilder::new()
-        .title("my-cctv-server")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Live pictures of your cameras."))
-        .license(Some(
-            LicenseBuilder::new()
-                .name("MIT OR Apache-2.0")
-                .identifier(Some("MIT OR Apache-2.0"))
-                .build(),
-        ))
-        .build();
-    OpenApiRouter::with_openapi(skeleton)
+/// Every route of the API.
+fn all() -> Routes {
+    Routes::default()
         .routes(routes!(api::root))
         .routes(routes!(live::first))
         .routes(routes!(snapshot::first))
@@ -88,7 +78,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(settings::export))
         .routes(routes!(settings::test))
         .routes(routes!(settings::discover))
-        .routes(routes!(document))
+        .routes(routes!(self::document))
 }
 
 /// This document.
@@ -104,8 +94,8 @@ async fn document() -> axum::response::Response {
 
 /// The router of the whole server.
 pub(crate) fn router(app: App) -> Router {
-    let (router, _) = described().split_for_parts();
-    router
+    all()
+        .into_router()
         // The page's own files are no part of the API.
         .route("/{*name}", get(page::asset))
         // In front of every route above, and of none that is added below.
@@ -158,7 +148,19 @@ fn add_refusals(document: &mut Document) {
 /// The OpenAPI document, indented.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut document: Document = described().into_openapi();
+    let mut document = Skeleton::openapi();
+    document.info = InfoBuilder::new()
+        .title("my-cctv-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Live pictures of your cameras."))
+        .license(Some(
+            LicenseBuilder::new()
+                .name("MIT OR Apache-2.0")
+                .identifier(Some("MIT OR Apache-2.0"))
+                .build(),
+        ))
+        .build();
+    all().describe(&mut document);
     add_refusals(&mut document);
     document
         .to_pretty_json()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use control::Class;
-use media::jpeg::Dropped;
+use media::{Picture, jpeg::Dropped};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -116,7 +116,7 @@ pub async fn first_pictures(settings: &Settings, limit: Duration) -> Result<Vec<
 struct Deaf;
 
 impl Sink for Deaf {
-    fn picture(&mut self, _: &[u8]) {}
+    fn picture(&mut self, _: Picture) {}
     fn dropped(&mut self, _: Dropped) {}
     fn trouble(&mut self, _: Failure) {}
     fn found(&mut self, _: Class) {}
@@ -139,7 +139,7 @@ struct Kept {
 }
 
 impl Sink for Taken {
-    fn picture(&mut self, jpeg: &[u8]) {
+    fn picture(&mut self, jpeg: Picture) {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.picture = Some(jpeg.to_vec());
         drop(kept);

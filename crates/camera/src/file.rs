@@ -82,7 +82,7 @@ impl Pictures for Reading {
         loop {
             if let Some(picture) = self.splitter.next_picture() {
                 out.clear();
-                out.extend_from_slice(picture);
+                out.extend_from_slice(&picture);
                 self.found = true;
                 return Ok(());
             }

@@ -4,7 +4,7 @@
 
 use std::{path::Path, pin::pin, process::Stdio, time::Duration};
 
-use media::jpeg::Dropped;
+use media::{Picture, jpeg::Dropped};
 use tokio::{
     io::AsyncReadExt as _,
     sync::{RwLock, RwLockReadGuard},
@@ -165,9 +165,9 @@ impl<'a> Starting<'a> {
 }
 
 impl Sink for Starting<'_> {
-    fn picture(&mut self, jpeg: &[u8]) {
+    fn picture(&mut self, picture: Picture) {
         self.gate = None;
-        self.sink.picture(jpeg);
+        self.sink.picture(picture);
     }
 
     fn dropped(&mut self, dropped: Dropped) {

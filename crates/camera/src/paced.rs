@@ -90,7 +90,7 @@ impl<A: Album> Source for Paced<A> {
                 let result;
                 (pictures, picture, result) = made.await.map_err(panicked)?;
                 result.map_err(failed)?;
-                sink.picture(&picture);
+                sink.picture(picture[..].into());
                 let dropped = pictures.dropped();
                 if dropped != Dropped::default() {
                     sink.dropped(dropped);

@@ -522,7 +522,7 @@ mod tests {
     struct Nobody;
 
     impl Sink for Nobody {
-        fn picture(&mut self, _: &[u8]) {}
+        fn picture(&mut self, _: media::Picture) {}
         fn dropped(&mut self, _: media::jpeg::Dropped) {}
         fn trouble(&mut self, _: Failure) {}
         fn found(&mut self, _: Class) {}

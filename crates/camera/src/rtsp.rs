@@ -243,7 +243,8 @@ impl Rtsp {
                 splitter.extend(&[0xFF, 0xD9]);
             }
             while let Some(picture) = splitter.next_picture() {
-                if jpeg::dimensions(picture).is_none_or(|(width, height)| width == 0 || height == 0)
+                if jpeg::dimensions(&picture)
+                    .is_none_or(|(width, height)| width == 0 || height == 0)
                 {
                     return Err(self.failure(Kind::NoVideo, TOO_LARGE));
                 }

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, pin::Pin};
 
 use control::{Class, ControlSet};
-use media::jpeg::Dropped;
+use media::{Picture, jpeg::Dropped};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Failure, Memory, SourceSpec, auto, ffmpeg, file, http, pattern, rpicam, rtsp};
@@ -11,7 +11,7 @@ use crate::{Failure, Memory, SourceSpec, auto, ffmpeg, file, http, pattern, rpic
 /// Takes what a source gives. Every call returns at once.
 pub trait Sink: Send {
     /// One whole JPEG, whose last byte has just arrived.
-    fn picture(&mut self, jpeg: &[u8]);
+    fn picture(&mut self, picture: Picture);
     /// What could not be used since the last call.
     fn dropped(&mut self, dropped: Dropped);
     /// The source runs on, but says that something is wrong.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{jpeg, message, multipart};
+use crate::{Picture, jpeg, message, multipart};
 
 /// Wall clock time in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A JPEG picture. Copies `jpeg` (SOI to EOI) once, into the part that viewers share.
+    /// A JPEG picture, copied once into the part that viewers share.
     #[must_use]
     pub fn jpeg(
         seq: u64,
@@ -94,7 +94,20 @@ impl Frame {
         arrived: Instant,
         jpeg: &[u8],
     ) -> Self {
-        let (packed, head_len) = multipart::pack(jpeg, captured);
+        Self::new(seq, pts, captured, arrived, jpeg.into())
+    }
+
+    /// A JPEG picture, in the memory where it lies.
+    #[must_use]
+    pub fn new(
+        seq: u64,
+        pts: Pts90k,
+        captured: UnixMicros,
+        arrived: Instant,
+        picture: Picture,
+    ) -> Self {
+        let len = picture.len();
+        let (packed, head_len) = multipart::pack(picture, captured);
         Self {
             seq,
             pts,
@@ -105,7 +118,7 @@ impl Frame {
             is_placeholder: false,
             packed,
             head_len,
-            len: jpeg.len(),
+            len,
             message: OnceLock::new(),
         }
     }

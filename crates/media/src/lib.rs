@@ -13,6 +13,8 @@ pub mod jpeg;
 pub mod message;
 pub mod multipart;
 mod rendition;
+mod space;
 
 pub use frame::{Codec, Frame, Pts90k, UnixMicros};
 pub use rendition::{Quality, Rendition, Scale};
+pub use space::Picture;

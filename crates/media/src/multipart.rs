@@ -16,7 +16,10 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 
-use crate::UnixMicros;
+use crate::{
+    Picture, UnixMicros,
+    space::{HEAD_ROOM, TAIL_ROOM},
+};
 
 /// Boundary announced in [`CONTENT_TYPE`]. Browsers look for it and not at the lengths: see [`is_part`].
 pub const BOUNDARY: &str = "cctvframe";
@@ -30,11 +33,11 @@ pub const ADVANCE_OPENING: &[u8] = b"--cctvframe\r\nContent-Type: image/jpeg\r\n
 pub const TAIL: &[u8] = b"\r\n--cctvframe";
 /// What follows the picture, and [`TAIL`], when heads go in advance.
 pub const ADVANCE_HEAD: &[u8] = b"\r\nContent-Type: image/jpeg\r\n\r\n";
+/// [`TAIL`] and [`ADVANCE_HEAD`], as they stand behind each picture.
+const BEHIND: &[u8] = b"\r\n--cctvframe\r\nContent-Type: image/jpeg\r\n\r\n";
+const _: () = assert!(BEHIND.len() <= TAIL_ROOM && BEHIND.len() == TAIL.len() + ADVANCE_HEAD.len());
 /// Last bytes of a stream that ends in good order.
 pub const CLOSING: &[u8] = b"--\r\n";
-
-/// Longest head of a part: the fixed text and two 20-digit numbers and one of six.
-const HEAD_MAX: usize = 128;
 
 /// Whether a picture stays within its part. One that has the delimiter in it, in a comment say, would end the part for
 /// browsers, and could begin one of its own: a page with a script, in the name of this server.
@@ -43,24 +46,19 @@ pub fn is_part(jpeg: &[u8]) -> bool {
     memchr::memmem::find(jpeg, OPENING).is_none()
 }
 
-/// Lays out one picture as head, JPEG, [`TAIL`], [`ADVANCE_HEAD`], and says how long the head is.
-pub(crate) fn pack(jpeg: &[u8], captured: UnixMicros) -> (Bytes, usize) {
-    let mut head = [0u8; HEAD_MAX];
+/// Lays out one picture as head, JPEG, [`TAIL`], [`ADVANCE_HEAD`], around where it lies, and says how long the head is.
+pub(crate) fn pack(picture: Picture, captured: UnixMicros) -> (Bytes, usize) {
+    // The fixed text, two 20-digit numbers and one of six.
+    let mut head = [0u8; HEAD_ROOM];
     let mut left = &mut head[..];
     write!(
         left,
         "\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {captured}\r\n\r\n",
-        jpeg.len()
+        picture.len()
     )
-    .expect("HEAD_MAX holds the longest numbers");
-    let head_len = HEAD_MAX - left.len();
-    // Exactly as long as the content, so that `Bytes` takes the vector over without another allocation.
-    let mut packed = Vec::with_capacity(head_len + jpeg.len() + TAIL.len() + ADVANCE_HEAD.len());
-    packed.extend_from_slice(&head[..head_len]);
-    packed.extend_from_slice(jpeg);
-    packed.extend_from_slice(TAIL);
-    packed.extend_from_slice(ADVANCE_HEAD);
-    (Bytes::from(packed), head_len)
+    .expect("HEAD_ROOM holds the longest numbers");
+    let head_len = HEAD_ROOM - left.len();
+    (picture.between(&head[..head_len], BEHIND), head_len)
 }
 
 #[cfg(test)]
@@ -73,6 +71,7 @@ mod tests {
         assert_eq!(OPENING, format!("--{BOUNDARY}").as_bytes());
         assert_eq!(ADVANCE_OPENING, [OPENING, ADVANCE_HEAD].concat());
         assert_eq!(TAIL, format!("\r\n--{BOUNDARY}").as_bytes());
+        assert_eq!(BEHIND, [TAIL, ADVANCE_HEAD].concat());
     }
 
     #[test]
@@ -87,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_longest_head_fits() {
-        let (part, head_len) = pack(&[0; 70_000], UnixMicros(u64::MAX));
+        let (part, head_len) = pack(Picture::from(&[0; 70_000][..]), UnixMicros(u64::MAX));
         assert!(
             part[..head_len]
                 .ends_with(b"Content-Length: 70000\r\nX-Timestamp: 18446744073709.551615\r\n\r\n")

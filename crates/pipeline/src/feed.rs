@@ -8,7 +8,7 @@ use std::{
 use camera::{Failure, Kind, Memory, Sink};
 use control::{Class, ControlSet, Shape};
 use hub::{CameraState, Publisher};
-use media::{Frame, Pts90k, jpeg::Dropped};
+use media::{Frame, Picture, Pts90k, jpeg::Dropped};
 use tracing::{info, warn};
 
 use crate::incident::{self, why_of};
@@ -101,10 +101,10 @@ impl<'a> Feed<'a> {
 }
 
 impl Sink for Feed<'_> {
-    fn picture(&mut self, jpeg: &[u8]) {
-        if !media::multipart::is_part(jpeg) {
+    fn picture(&mut self, picture: Picture) {
+        if !media::multipart::is_part(&picture) {
             self.dropped(Dropped {
-                bytes: jpeg.len() as u64,
+                bytes: picture.len() as u64,
                 broken: 1,
                 oversized: 0,
             });
@@ -112,12 +112,12 @@ impl Sink for Feed<'_> {
         }
         let now = Instant::now();
         let pts = Pts90k::from(now - self.epoch);
-        let frame = Frame::jpeg(
+        let frame = Frame::new(
             self.publisher.next_seq(),
             pts,
             SystemTime::now().into(),
             now,
-            jpeg,
+            picture,
         );
         let mut pulse = Pulse::lock(self.pulse);
         if pulse.first.is_none() {

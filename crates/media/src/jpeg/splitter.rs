@@ -3,9 +3,15 @@
 //! Walks markers, segment lengths and entropy-coded data as ITU-T T.81 annex B lays them out, so an `FF D9`
 //! inside a thumbnail, a comment or a table does not end a picture, and the true one ends it at once.
 
+use std::mem;
+
 use memchr::{memchr, memmem};
 
 use super::marker;
+use crate::{
+    Picture,
+    space::{HEAD_ROOM, Pool, TAIL_ROOM},
+};
 
 /// What was passed over and never became a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +38,8 @@ impl Dropped {
 
 /// Smallest room offered to a reader: what a Linux pipe holds.
 const ROOM: usize = 64 * 1024;
+/// Smallest buffer: a picture of usual size with all its room.
+const LEN: usize = HEAD_ROOM + 2 * ROOM + TAIL_ROOM;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -51,12 +59,14 @@ enum State {
 /// # use media::jpeg::Splitter;
 /// let mut splitter = Splitter::new(8 << 20);
 /// splitter.extend(b"junk\xFF\xD8\xFF\xDA\x00\x02picture\xFF\xD9");
-/// assert_eq!(splitter.next_picture().map(<[u8]>::len), Some(15));
-/// assert_eq!(splitter.next_picture(), None);
+/// assert_eq!(&splitter.next_picture().unwrap()[6..], b"picture\xFF\xD9");
+/// assert!(splitter.next_picture().is_none());
 /// ```
 #[derive(Debug)]
 pub struct Splitter {
+    /// [`HEAD_ROOM`], then what is held, then what can be filled, then [`TAIL_ROOM`].
     buf: Vec<u8>,
+    pool: Pool,
     /// `buf[start..end]` is held: the picture in progress, or what may be the beginning of one.
     start: usize,
     end: usize,
@@ -81,11 +91,13 @@ impl Splitter {
     /// Pictures of more than `max_frame_bytes` are dropped and counted.
     #[must_use]
     pub fn new(max_frame_bytes: usize) -> Self {
+        let pool = Pool::default();
         Self {
-            buf: Vec::new(),
-            start: 0,
-            end: 0,
-            pos: 0,
+            buf: pool.take(LEN),
+            pool,
+            start: HEAD_ROOM,
+            end: HEAD_ROOM,
+            pos: HEAD_ROOM,
             state: State::Seek,
             has_scan: false,
             components: None,
@@ -107,25 +119,38 @@ impl Splitter {
     /// Room to read into, at least 64 KiB. Say how much was filled with [`Splitter::filled`].
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
-            self.walked_to = self.walked_to.saturating_sub(self.start);
-            (self.start, self.end, self.pos) = (0, 0, 0);
+            self.moved_to_front();
             // One huge picture must not keep its memory for ever.
             if self.buf.len() > 32 * ROOM {
-                self.buf = vec![0; 2 * ROOM];
+                self.buf = self.pool.take(LEN);
             }
-        } else if self.start > 0 && self.buf.len() - self.end < ROOM {
-            self.buf.copy_within(self.start..self.end, 0);
-            self.walked_to = self.walked_to.saturating_sub(self.start);
-            self.segment = self.segment.saturating_sub(self.start);
-            self.end -= self.start;
-            self.pos -= self.start;
-            self.start = 0;
+        } else if self.start > HEAD_ROOM && self.left() < ROOM {
+            self.buf.copy_within(self.start..self.end, HEAD_ROOM);
+            self.moved_to_front();
         }
-        if self.buf.len() - self.end < ROOM {
-            let len = (self.buf.len() * 2).max(self.end + ROOM).max(2 * ROOM);
+        if self.left() < ROOM {
+            let len = (self.buf.len() * 2)
+                .max(self.end + ROOM + TAIL_ROOM)
+                .max(LEN);
             self.buf.resize(len, 0);
         }
-        &mut self.buf[self.end..]
+        let to = self.buf.len() - TAIL_ROOM;
+        &mut self.buf[self.end..to]
+    }
+
+    /// How much can be filled.
+    fn left(&self) -> usize {
+        self.buf.len().saturating_sub(self.end + TAIL_ROOM)
+    }
+
+    /// What is held stands at the beginning now.
+    fn moved_to_front(&mut self) {
+        let by = self.start - HEAD_ROOM;
+        self.walked_to = self.walked_to.saturating_sub(by);
+        self.segment = self.segment.saturating_sub(by);
+        self.end -= by;
+        self.pos -= by;
+        self.start = HEAD_ROOM;
     }
 
     /// The first `n` bytes of the last [`Splitter::room`] are now input.
@@ -133,7 +158,7 @@ impl Splitter {
     /// # Panics
     /// If `n` is more than there was room.
     pub fn filled(&mut self, n: usize) {
-        assert!(n <= self.buf.len() - self.end, "more bytes than room");
+        assert!(n <= self.left(), "more bytes than room");
         self.end += n;
     }
 
@@ -145,10 +170,19 @@ impl Splitter {
         }
     }
 
-    /// The next whole picture, SOI to EOI, if its last byte is there.
-    pub fn next_picture(&mut self) -> Option<&[u8]> {
+    /// The next whole picture, SOI to EOI, if its last byte is there. It is given away where it lies, and what follows it
+    /// moves; unless that is more than the picture.
+    pub fn next_picture(&mut self) -> Option<Picture> {
         let (from, to) = self.walk()?;
-        Some(&self.buf[from..to])
+        let behind = self.end - to;
+        if behind > to - from {
+            return Some(Picture::copied(&self.buf[from..to], &self.pool));
+        }
+        let mut next = self.pool.take(LEN.max(HEAD_ROOM + behind + TAIL_ROOM));
+        next[HEAD_ROOM..HEAD_ROOM + behind].copy_from_slice(&self.buf[to..self.end]);
+        let taken = mem::replace(&mut self.buf, next);
+        self.moved_to_front();
+        Some(Picture::lent(taken, from, to, &self.pool))
     }
 
     /// Advances until a picture ends or the input does.
@@ -470,9 +504,9 @@ mod tests {
     fn a_picture_is_there_with_its_last_byte() {
         let mut splitter = Splitter::new(1000);
         splitter.extend(&PIC[..PIC.len() - 1]);
-        assert_eq!(splitter.next_picture(), None);
+        assert!(splitter.next_picture().is_none());
         splitter.extend(&PIC[PIC.len() - 1..]);
-        assert_eq!(splitter.next_picture(), Some(PIC));
+        assert_eq!(splitter.next_picture().as_deref(), Some(PIC));
     }
 
     #[test]
@@ -482,12 +516,12 @@ mod tests {
         splitter.extend(b"\xFF\xD8\xFF\xDA\x00\x02");
         for _ in 0..1000 {
             splitter.extend(&[7; 10_000]);
-            assert_eq!(splitter.next_picture(), None);
+            assert!(splitter.next_picture().is_none());
             assert!(splitter.buf.len() <= 4 * max, "{}", splitter.buf.len());
         }
         assert_eq!(splitter.dropped().oversized, 1);
         splitter.extend(PIC);
-        assert_eq!(splitter.next_picture(), Some(PIC));
+        assert_eq!(splitter.next_picture().as_deref(), Some(PIC));
     }
 
     #[test]
@@ -507,11 +541,11 @@ mod tests {
         let mut splitter = Splitter::new(8 << 20);
         for chunk in evil.chunks(ROOM) {
             splitter.extend(chunk);
-            assert_eq!(splitter.next_picture(), None);
+            assert!(splitter.next_picture().is_none());
         }
         splitter.extend(&[0; 70_000]);
         while splitter.next_picture().is_some() {}
         splitter.extend(PIC);
-        assert_eq!(splitter.next_picture(), Some(PIC));
+        assert_eq!(splitter.next_picture().as_deref(), Some(PIC));
     }
 }

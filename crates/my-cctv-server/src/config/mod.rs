@@ -8,6 +8,7 @@ mod encryption;
 mod gate;
 mod keys;
 mod layers;
+mod partly;
 mod proposal;
 
 mod raw;
@@ -17,6 +18,7 @@ mod written_file;
 pub(crate) use changes::{CameraChange, Written};
 pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{Layers, file, load};
+pub(crate) use partly::{Partly, Values};
 pub(crate) use proposal::{Proposal, Wanted, camera_of, export, propose, settings};
 pub(crate) use raw::LogFormat;
 

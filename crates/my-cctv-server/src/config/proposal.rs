@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use serve::{CameraSettings, Keys, Layer, Outlook, Refusal, Setting, SettingError};
 
 use super::{
-    CameraChange, Config, Written,
+    CameraChange, Config, Values, Written,
     changes::Kind,
     edit,
     keys::{check_keys, in_words, without_secrets},
     layers::{Layers, explain, meant},
     raw::RawConfig,
-    table::{self, Access, Effect, KEYS, Key},
+    table::{self, Access, KEYS, Key},
     written_file::{Edit, edited},
 };
 
@@ -113,6 +113,7 @@ pub(crate) fn propose(
     layers: &Layers,
     written: &Written,
     changes: &[CameraChange],
+    now: &Values,
     wanted: &Wanted,
 ) -> Proposal {
     let mut draft = Draft {
@@ -157,9 +158,12 @@ pub(crate) fn propose(
         match whole(layers, &text, &after) {
             Ok((new_layers, new_written, new)) => {
                 let old = written.with(changes).unwrap_or_default();
+                // It was checked just now, and so was what is in force.
+                let pending = new_layers.partly(now).map(|partly| partly.pending);
                 compare(
                     (layers, written, changes, &old),
                     (&new_layers, &new_written, &after, &new),
+                    &pending.unwrap_or_default(),
                     &mut outlook,
                 );
             }
@@ -428,7 +432,7 @@ fn to_toml(value: &Value) -> Result<Option<toml::Value>, String> {
 type State<'a> = (&'a Layers, &'a Written, &'a [CameraChange], &'a [Camera]);
 
 /// The difference between what holds and what would.
-fn compare(old: State<'_>, new: State<'_>, outlook: &mut Outlook) {
+fn compare(old: State<'_>, new: State<'_>, pending: &[&str], outlook: &mut Outlook) {
     let text = &mut outlook.difference;
     let mut table = "";
     for ((key, was), (_, will)) in values(old.0).into_iter().zip(values(new.0)) {
@@ -443,9 +447,12 @@ fn compare(old: State<'_>, new: State<'_>, outlook: &mut Outlook) {
         line(text, '-', name, &was.value);
         line(text, '+', name, &will.value);
         outlook.changes += 1;
-        if key.effect == Effect::Server || key.path == "quality.policy" {
-            outlook.waits.push(key.path.to_owned());
-        }
+        let place = if pending.contains(&key.path) {
+            &mut outlook.waits
+        } else {
+            &mut outlook.live
+        };
+        place.push(key.path.to_owned());
     }
     let ids = |(_, written, changes, _): &State<'_>| -> Vec<String> {
         let ids = written.ids(changes).into_iter();
@@ -458,6 +465,15 @@ fn compare(old: State<'_>, new: State<'_>, outlook: &mut Outlook) {
         let keys = |(_, written, changes, _): &State<'_>| written.keys_of(&id, changes);
         let (before, after) = (keys(&old), keys(&new));
         let lines = camera_lines(before.as_ref(), after.as_ref());
+        let find = |cameras: &[Camera]| cameras.iter().find(|one| one.id.as_str() == id).cloned();
+        let is_restarted = match (find(old.3), find(new.3)) {
+            (Some(was), Some(will)) => was.restarts_to_become(&will),
+            (was, will) => was.is_some() || will.is_some(),
+        };
+        if !is_restarted {
+            let names = lines.iter().map(|(name, ..)| format!("{id}.{name}"));
+            outlook.live.extend(names);
+        }
         if !lines.is_empty() {
             let sign = match (&before, &after) {
                 (None, _) => '+',
@@ -475,8 +491,7 @@ fn compare(old: State<'_>, new: State<'_>, outlook: &mut Outlook) {
                 }
             }
         }
-        let find = |cameras: &[Camera]| cameras.iter().find(|one| one.id.as_str() == id).cloned();
-        if find(old.3) != find(new.3) {
+        if is_restarted {
             outlook.restarts.push(id);
         }
     }
@@ -619,7 +634,8 @@ mod tests {
         };
         let layers = Layers::read(&options).unwrap();
         let (_, written) = layers.check().unwrap();
-        (propose(&layers, &written, changes, wanted), layers)
+        let now = Values::of(&layers);
+        (propose(&layers, &written, changes, &now, wanted), layers)
     }
 
     fn keys(keys: Value, cameras: Value) -> Wanted {
@@ -632,8 +648,8 @@ mod tests {
     #[test]
     fn a_change_is_told_before_it_is_made() {
         let wanted = keys(
-            json!({"server.max_viewers": 7, "limits.api_per_minute": null}),
-            json!({"yard": {"framerate": 5, "name": "Back"}}),
+            json!({"server.max_viewers": 7, "server.port": 7, "limits.api_per_minute": null}),
+            json!({"yard": {"framerate": 5, "name": "Back"}, "door": {"linger_s": 2}}),
         );
         let (Proposal { text, outlook, .. }, _) = with(FILE, &[], &[], &wanted);
         assert!(outlook.errors.is_empty(), "{:?}", outlook.errors);
@@ -644,15 +660,14 @@ mod tests {
         );
         assert_eq!(
             outlook.difference,
-            "  [server]\n- max_viewers = 5\n+ max_viewers = 7\n  [[camera]] yard\n\
+            "  [server]\n- port = 3000\n+ port = 7\n- max_viewers = 5\n+ max_viewers = 7\n\
+             \x20 [[camera]] door\n- linger_s = 10.0\n+ linger_s = 2\n  [[camera]] yard\n\
              + name = \"Back\"\n- framerate = 20.0\n+ framerate = 5\n"
         );
+        assert_eq!(outlook.live, ["server.max_viewers", "door.linger_s"]);
         assert_eq!(
-            (outlook.restarts, outlook.waits),
-            (
-                vec!["yard".to_owned()],
-                vec!["server.max_viewers".to_owned()]
-            )
+            (&*outlook.restarts, &*outlook.waits),
+            (&["yard".to_owned()][..], &["server.port".to_owned()][..])
         );
     }
 

@@ -121,8 +121,11 @@ impl Owner {
 
     /// Takes over what is written now, whole or not at all. The error is said in the log already.
     pub(crate) async fn take_over(&mut self) -> Result<(), String> {
-        let read =
-            Layers::read(&self.options).and_then(|layers| layers.partly(&self.running.values));
+        let (options, values) = (self.options.clone(), self.running.values.clone());
+        // Pictures go on meanwhile.
+        let reading =
+            spawn_blocking(move || Layers::read(&options).and_then(|it| it.partly(&values)));
+        let read = reading.await.map_err(|error| error.to_string())?;
         let partly = match read {
             Ok(partly) => partly,
             Err(error) => {

@@ -196,8 +196,12 @@ impl Owner {
             });
         }
         // Beside the text, what it names has to be right too: nothing is written that cannot be taken over.
-        let partly = layers.with_text("the new configuration", &text);
-        let partly = partly.partly(&self.running.values);
+        let (new, values) = (
+            layers.with_text("the new configuration", &text),
+            self.running.values.clone(),
+        );
+        let checking = spawn_blocking(move || new.partly(&values)).await;
+        let partly = checking.map_err(|error| Refusal::NotKept(error.to_string()))?;
         let partly = partly.map_err(|error| Refusal::Conflict(format!("{error}.")))?;
         let checked = self.running.check(&partly.config).await;
         checked.map_err(|error| Refusal::Conflict(format!("{error}.")))?;

@@ -23,6 +23,7 @@ mod harness;
 mod headers;
 mod healing;
 mod hostile;
+mod hot;
 mod incidents;
 mod limits;
 mod load;

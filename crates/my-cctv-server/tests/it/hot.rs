@@ -292,8 +292,11 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// A key of a camera, what is written before, and how it is seen that a change of it holds.
+type CameraRow = (&'static str, fn(Setup) -> Setup, fn(&Server));
+
 /// Keys of cameras that hold while the camera runs.
-const CAMERA_ROWS: &[(&str, fn(Setup) -> Setup, fn(&Server))] = &[
+const CAMERA_ROWS: &[CameraRow] = &[
     (
         "camera.name",
         |setup| setup,

@@ -3,6 +3,7 @@
 
 mod changes;
 mod checked;
+mod difference;
 pub(crate) mod edit;
 mod encryption;
 mod gate;
@@ -12,6 +13,7 @@ mod partly;
 mod proposal;
 
 mod raw;
+mod shown;
 pub(crate) mod table;
 mod written_file;
 
@@ -19,8 +21,9 @@ pub(crate) use changes::{CameraChange, Written};
 pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{Layers, file, load};
 pub(crate) use partly::{Partly, Values};
-pub(crate) use proposal::{Proposal, Wanted, camera_of, export, propose, settings};
+pub(crate) use proposal::{Proposal, Wanted, propose};
 pub(crate) use raw::LogFormat;
+pub(crate) use shown::{camera_of, export, settings};
 
 /// Something in the configuration that cannot be. Says where it is written, what was expected, and what may be meant.
 #[derive(Debug)]

@@ -1,21 +1,21 @@
 //! What a change of the configuration would do: the new text of the file, the difference, what is started again, and
 //! what is wrong with it, by the checks that the file itself goes through. Pure: reads and writes nothing.
 
-use std::fmt::Write as _;
-
 use pipeline::Camera;
 use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
-use serve::{CameraSettings, Keys, Layer, Outlook, Refusal, Setting, SettingError};
+use serde_json::{Map, Value};
+use serve::{Keys, Layer, Outlook, Refusal, SettingError};
 
 use super::{
     CameraChange, Config, Values, Written,
     changes::Kind,
+    difference::compare,
     edit,
     keys::{check_keys, in_words, without_secrets},
     layers::{Layers, explain, meant},
     raw::RawConfig,
-    table::{self, Access, KEYS, Key},
+    shown::{file_values, is_of_camera},
+    table::{self, Access, KEYS},
     written_file::{Edit, edited},
 };
 
@@ -41,71 +41,6 @@ pub(crate) struct Proposal {
     /// What the API changed of the cameras, from then on.
     pub(crate) changes: Vec<CameraChange>,
     pub(crate) outlook: Outlook,
-}
-
-/// What holds of all keys but the cameras'.
-fn values(layers: &Layers) -> Vec<(&'static Key, Setting)> {
-    let defaults = table::defaults();
-    let file: Value = file_values(layers);
-    let all = serde_json::to_value(layers.table()).unwrap_or_default();
-    let others = KEYS.iter().filter(|key| !is_of_camera(key));
-    let value = |key: &'static Key| {
-        let found = table::at(&all, key.path);
-        let (from, by) = match layers.set_by(key.path) {
-            Some((layer, by)) => (layer, Some(by.to_owned())),
-            None if table::at(&file, key.path).is_some() => (Layer::File, None),
-            None => (Layer::Default, None),
-        };
-        let value = found.or_else(|| table::at(&defaults, key.path));
-        let setting = Setting {
-            name: key.path.to_owned(),
-            value: value.cloned().unwrap_or_default(),
-            from,
-            by,
-        };
-        (key, setting)
-    };
-    others.map(value).collect()
-}
-
-fn file_values(layers: &Layers) -> Value {
-    let table: toml::Table = toml::from_str(layers.text()).unwrap_or_default();
-    serde_json::to_value(table).unwrap_or_default()
-}
-
-fn is_of_camera(key: &Key) -> bool {
-    key.path.starts_with("camera.")
-}
-
-/// What holds, key by key.
-pub(crate) fn settings(
-    layers: &Layers,
-    written: &Written,
-    changes: &[CameraChange],
-) -> (Vec<Setting>, Vec<CameraSettings>) {
-    let keys = values(layers).into_iter().map(|(_, value)| value);
-    let first = written.ids(&[]).first().map(|id| (*id).to_owned());
-    let camera = |id: &str| {
-        let explained = written.explain(&id.parse().ok()?, changes)?;
-        let is_first = first.as_deref() == Some(id);
-        let keys = explained.keys.into_iter().map(|key| {
-            let by = layers.set_by(&format!("camera.{}", key.name));
-            let by = by.filter(|(layer, _)| is_first && *layer == key.from);
-            Setting {
-                by: by.map(|(_, by)| by.to_owned()),
-                name: key.name,
-                value: key.value,
-                from: key.from,
-            }
-        });
-        Some(CameraSettings {
-            id: id.to_owned(),
-            is_added: written.get(id).is_none(),
-            keys: keys.collect(),
-        })
-    };
-    let ids = written.ids(changes);
-    (keys.collect(), ids.into_iter().filter_map(camera).collect())
 }
 
 /// Thinks a change through.
@@ -429,180 +364,6 @@ fn to_toml(value: &Value) -> Result<Option<toml::Value>, String> {
         .map_err(|error| error.to_string())
 }
 
-type State<'a> = (&'a Layers, &'a Written, &'a [CameraChange], &'a [Camera]);
-
-/// The difference between what holds and what would.
-fn compare(old: State<'_>, new: State<'_>, pending: &[&str], outlook: &mut Outlook) {
-    let text = &mut outlook.difference;
-    let mut table = "";
-    for ((key, was), (_, will)) in values(old.0).into_iter().zip(values(new.0)) {
-        if was.value == will.value {
-            continue;
-        }
-        let (place, name) = key.path.rsplit_once('.').unwrap_or_default();
-        if place != table {
-            let _ = writeln!(text, "  [{place}]");
-            table = place;
-        }
-        line(text, '-', name, &was.value);
-        line(text, '+', name, &will.value);
-        outlook.changes += 1;
-        let place = if pending.contains(&key.path) {
-            &mut outlook.waits
-        } else {
-            &mut outlook.live
-        };
-        place.push(key.path.to_owned());
-    }
-    let ids = |(_, written, changes, _): &State<'_>| -> Vec<String> {
-        let ids = written.ids(changes).into_iter();
-        ids.map(str::to_owned).collect()
-    };
-    let (was, will) = (ids(&old), ids(&new));
-    let mut all = was.clone();
-    all.extend(will.iter().filter(|id| !was.contains(id)).cloned());
-    for id in all {
-        let keys = |(_, written, changes, _): &State<'_>| written.keys_of(&id, changes);
-        let (before, after) = (keys(&old), keys(&new));
-        let lines = camera_lines(before.as_ref(), after.as_ref());
-        let find = |cameras: &[Camera]| cameras.iter().find(|one| one.id.as_str() == id).cloned();
-        let is_restarted = match (find(old.3), find(new.3)) {
-            (Some(was), Some(will)) => was.restarts_to_become(&will),
-            (was, will) => was.is_some() || will.is_some(),
-        };
-        if !is_restarted {
-            let names = lines.iter().map(|(name, ..)| format!("{id}.{name}"));
-            outlook.live.extend(names);
-        }
-        if !lines.is_empty() {
-            let sign = match (&before, &after) {
-                (None, _) => '+',
-                (_, None) => '-',
-                _ => ' ',
-            };
-            let _ = writeln!(text, "{sign} [[camera]] {id}");
-            outlook.changes += lines.len();
-            for (name, was, will) in lines {
-                if let Some(was) = was {
-                    line(text, '-', name, &was);
-                }
-                if let Some(will) = will {
-                    line(text, '+', name, &will);
-                }
-            }
-        }
-        if is_restarted {
-            outlook.restarts.push(id);
-        }
-    }
-}
-
-type Line = (&'static str, Option<Value>, Option<Value>);
-
-fn camera_lines(before: Option<&Keys>, after: Option<&Keys>) -> Vec<Line> {
-    let defaults = table::defaults();
-    let value = |keys: Option<&Keys>, name: &str| {
-        let written = keys?.get(name).cloned();
-        let default = || defaults["camera"].get(name).cloned();
-        written.or_else(default).filter(|value| !value.is_null())
-    };
-    let names = KEYS.iter().filter(|key| is_of_camera(key));
-    let names = names.map(|key| key.path.trim_start_matches("camera."));
-    let changed = |name: &'static str| {
-        let (was, will) = (value(before, name), value(after, name));
-        // Of one that comes or goes, only what is written.
-        let is_written = |keys: Option<&Keys>| keys.is_some_and(|keys| keys.contains_key(name));
-        let is_new = before.is_none() || after.is_none();
-        let is_shown = !is_new || is_written(before) || is_written(after);
-        (!is_same(was.as_ref(), will.as_ref()) && is_shown).then(|| masked(name, was, will))
-    };
-    names.filter_map(changed).collect()
-}
-
-/// 20 and 20.0 are one rate.
-fn is_same(a: Option<&Value>, b: Option<&Value>) -> bool {
-    let number = |value: Option<&Value>| value.and_then(Value::as_f64);
-    a == b || number(a).is_some() && number(a) == number(b)
-}
-
-fn masked(name: &'static str, was: Option<Value>, will: Option<Value>) -> Line {
-    if name != "source" {
-        return (name, was, will);
-    }
-    let shown = |value: Option<Value>| {
-        value.map(|value| without_secrets(value.as_str().unwrap_or_default()))
-    };
-    let (was, mut will) = (shown(was), shown(will));
-    if was.is_some() && was == will {
-        will = will.map(|shown| format!("{shown} (another login or query)"));
-    }
-    (name, was.map(Value::from), will.map(Value::from))
-}
-
-fn line(text: &mut String, sign: char, name: &str, value: &Value) {
-    let value = match value {
-        Value::Null => "(none)".to_owned(),
-        value => value.to_string(),
-    };
-    let _ = writeln!(text, "{sign} {name} = {value}");
-}
-
-/// The configuration as TOML: no comments, and sources without their logins.
-pub(crate) fn export(layers: &Layers, written: &Written, changes: &[CameraChange]) -> String {
-    let mut all = file_values(layers);
-    let cameras = written.ids(changes).into_iter().filter_map(|id| {
-        let mut keys = written.keys_of(id, changes)?;
-        if let Some(Value::String(source)) = keys.get_mut("source") {
-            *source = without_secrets(source);
-        }
-        Some(Value::Object(keys))
-    });
-    all["camera"] = json!(cameras.collect::<Vec<_>>());
-    let table = toml::Table::try_from(all).unwrap_or_default();
-    format!(
-        "# Configuration of my-cctv-server. Logins and queries of cameras' addresses are left out.\n\n{table}"
-    )
-}
-
-/// A camera with these keys, checked by itself; with the id of one that is there, they go over its own.
-pub(crate) fn camera_of(
-    written: &Written,
-    changes: &[CameraChange],
-    keys: &Keys,
-) -> Result<Camera, Refusal> {
-    check_keys(keys)?;
-    let id = keys.get("id").and_then(Value::as_str).unwrap_or("test");
-    let mut all = written.keys_of(id, changes).unwrap_or_default();
-    for (name, value) in keys {
-        let was = all.get(name).and_then(Value::as_str).unwrap_or_default();
-        // As it was shown, without its login.
-        if name == "source" && value.as_str() == Some(&without_secrets(was)) {
-            continue;
-        }
-        if value.is_null() {
-            all.remove(name);
-        } else {
-            all.insert(name.clone(), value.clone());
-        }
-    }
-    all.insert("id".to_owned(), id.into());
-    let one = CameraChange {
-        id: id.to_owned(),
-        kind: Kind::Added,
-        keys: all,
-    };
-    let alone = written.without_cameras();
-    let cameras = alone.with(std::slice::from_ref(&one)).map_err(|error| {
-        let key = error.at.map_or("source", |(_, key)| key);
-        Refusal::Key {
-            key: key.to_owned(),
-            problem: error.problem,
-        }
-    })?;
-    let no_camera = || Refusal::NoSuchCamera;
-    cameras.into_iter().next().ok_or_else(no_camera)
-}
-
 /// For those that were added: the layer of a change.
 impl CameraChange {
     pub(crate) fn is_added(&self) -> bool {
@@ -612,8 +373,9 @@ impl CameraChange {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::export, *};
     use crate::args::Options;
+    use serde_json::json;
 
     const FILE: &str = "# Mine.\n[server]\nmax_viewers = 5 # five\n[[camera]]\nid = \"door\"\n\
         source = \"http://me:secret@10.0.0.2/x?key=secret\" # the street\n[[camera]]\nid = \"yard\"\nsource = \"test\"\n";

@@ -25,6 +25,7 @@ mod healing;
 mod hostile;
 mod hot;
 mod incidents;
+mod kept;
 mod limits;
 mod load;
 mod network;

@@ -47,6 +47,7 @@ export type Outlook = {
   readonly etag: string;
   readonly difference: string;
   readonly changes: number;
+  readonly live: readonly string[];
   readonly restarts: readonly string[];
   readonly waits: readonly string[];
   readonly notes: readonly string[];
@@ -122,6 +123,7 @@ function parseOutlook(body: Shape): Outlook {
     etag: body.field('etag').string(),
     difference: body.field('difference').string(),
     changes: body.field('changes').number(),
+    live: texts(body.field('live')),
     restarts: texts(body.field('restarts')),
     waits: texts(body.field('waits')),
     notes: texts(body.field('notes')),

@@ -50,6 +50,7 @@ impl Album for Card {
         self.width_px = settings.width_px;
         self.height_px = settings.height_px;
         self.quality = settings.quality;
+        self.name.clone_from(&settings.name);
     }
 }
 

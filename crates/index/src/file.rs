@@ -12,10 +12,10 @@ use std::{
 use hub::{Incident, Ledger};
 use rustix::fs::{Access, access};
 use sqlx::SqlitePool;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tracing::{debug, error, warn};
 
-use crate::{Config, Error, Query, in_words, incidents};
+use crate::{Config, Error, Query, Retention, in_words, incidents};
 
 /// Every schema from the first one on.
 pub(crate) const SCHEMAS: &database::Schemas = &[(
@@ -34,6 +34,7 @@ pub struct Index(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: Config,
+    pub(crate) retention: watch::Sender<Retention>,
     pub(crate) ledger: Ledger,
     file: Mutex<File>,
 }
@@ -49,10 +50,20 @@ impl Index {
     #[must_use]
     pub fn new(config: Config, ledger: Ledger) -> Self {
         Self(Arc::new(Inner {
+            retention: watch::Sender::new(config.retention),
             config,
             ledger,
             file: Mutex::default(),
         }))
+    }
+
+    /// Keeps so much from now on. What is more is removed soon.
+    pub fn retain(&self, retention: Retention) {
+        self.0.retention.send_if_modified(|old| {
+            let is_other = *old != retention;
+            *old = retention;
+            is_other
+        });
     }
 
     /// Takes up what an earlier server has kept. Whatever is wrong with the file, the server goes on; then incidents are

@@ -33,6 +33,7 @@ impl Index {
         let mut changes = self.0.ledger.watch_unwritten();
         // What was restored is to be written too.
         changes.mark_changed();
+        let mut retention = self.0.retention.subscribe();
         let mut trouble = Trouble::default();
         let mut forget_at = Instant::now();
         let mut written = 0;
@@ -42,6 +43,10 @@ impl Index {
                 Ok(()) = changes.changed() => Instant::now() + trouble.wait.unwrap_or(TOGETHER),
                 // Something is left from the last time.
                 () = async {}, if trouble.wait.is_some() => Instant::now() + trouble.wait.unwrap_or(TOGETHER),
+                Ok(()) = retention.changed() => {
+                    forget_at = Instant::now();
+                    continue;
+                }
                 () = sleep_until(forget_at) => {
                     self.forget().await;
                     forget_at = Instant::now() + FORGET_EVERY;
@@ -102,12 +107,12 @@ impl Index {
         if !self.0.config.path.exists() {
             return;
         }
-        let config = &self.0.config;
-        let age = Duration::from_secs(u64::from(config.incident_days) * 24 * 3600);
+        let retention = *self.0.retention.borrow();
+        let age = Duration::from_secs(u64::from(retention.incident_days) * 24 * 3600);
         let before = SystemTime::now()
             .checked_sub(age)
             .unwrap_or(SystemTime::UNIX_EPOCH);
-        let work = async |pool| incidents::forget(&pool, before, config.most_incidents).await;
+        let work = async |pool| incidents::forget(&pool, before, retention.most_incidents).await;
         match self.with(work).await {
             Ok(0) => {}
             Ok(incidents) => info!(incidents, "old incidents were removed"),

@@ -20,6 +20,13 @@ pub use file::Index;
 pub struct Config {
     /// The file.
     pub path: PathBuf,
+    /// How much is kept; may become something else later.
+    pub retention: Retention,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
     /// Incidents kept at the most.
     pub most_incidents: u32,
     /// Days for which an incident is kept after its end.

@@ -32,8 +32,10 @@ fn cause(code: &'static str) -> Cause {
 fn config(dir: &TempDir) -> Config {
     Config {
         path: dir.path().join("data/index.db"),
-        most_incidents: 10_000,
-        incident_days: 36_500,
+        retention: index::Retention {
+            most_incidents: 10_000,
+            incident_days: 36_500,
+        },
     }
 }
 
@@ -199,8 +201,10 @@ async fn pages_follow_one_another_without_a_gap() {
 async fn what_is_too_old_or_too_much_goes_and_its_number_does_not_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config {
-        most_incidents: 10,
-        incident_days: 365,
+        retention: index::Retention {
+            most_incidents: 10,
+            incident_days: 365,
+        },
         ..config(&dir)
     };
     let main = camera("main");

@@ -16,7 +16,7 @@ pub(crate) struct Args {
 }
 
 /// What goes over the environment and the file.
-#[derive(Debug, Default, Parser)]
+#[derive(Clone, Debug, Default, Parser)]
 pub(crate) struct Options {
     /// Configuration file; without it ./config.toml, then /etc/my-cctv-server/config.toml, else the defaults
     #[arg(long, global = true, value_name = "FILE")]

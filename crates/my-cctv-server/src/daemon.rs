@@ -12,6 +12,7 @@ use hub::Hub;
 use index::Index;
 use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serve::InForce;
 use tls::Tls;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -23,11 +24,12 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     args::Options,
-    config::{Config, TlsConfig, Written},
+    config::{Config, Layers, TlsConfig, Values},
     keeper::Keeper,
     logging,
-    owner::{self, Owner, Told},
+    owner::{self, Owner},
     people,
+    running::{Certificate, Running},
     settings::Desk,
     store::{Contents, Store},
 };
@@ -36,21 +38,21 @@ use crate::{
 const FAREWELL: Duration = Duration::from_millis(2900);
 
 /// Runs the server.
-pub(crate) fn serve(config: Config, written: Written, options: Options) -> anyhow::Result<()> {
+pub(crate) fn serve(layers: &Layers, options: Options) -> anyhow::Result<()> {
     // One thread moves all pictures: handing a viewer to another one costs more than the write it is woken for.
     // Whatever takes longer than a moment has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let result = runtime.block_on(run(config, written, options));
+    let result = runtime.block_on(run(layers, options));
     // A picture being drawn is not waited for.
     runtime.shutdown_background();
     result
 }
 
-async fn run(mut config: Config, written: Written, options: Options) -> anyhow::Result<()> {
-    let told = Told::of(&config);
+async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
+    let (mut config, written) = layers.check()?;
     let store = Store::new(config.data_dir.clone());
     let contents = owner::begin(&mut config, &written, &store);
     let Config {
@@ -67,7 +69,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         index,
         ..
     } = config;
-    logging::start(log_filter, log_format);
+    let level = logging::start(log_filter, log_format);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = origin,
@@ -87,14 +89,24 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     });
 
     let accounts = people::open(&accounts, is_login_on).await?;
-    let _forgetting = AbortOnDropHandle::new(tokio::spawn(people::forget(accounts.clone(), audit)));
+    let (audit, _forgetting) = {
+        let (sender, retention) = watch::channel(audit);
+        let forgetting = people::forget(accounts.clone(), retention);
+        (sender, AbortOnDropHandle::new(tokio::spawn(forgetting)))
+    };
 
     let base_path = serve.base_path.clone();
-    let mut listening = bind(serve)?;
+    let mut listening = bind(serve.listen, serve.port)?;
     let address = listening.address().context("ask for the address")?;
-    let tls = match tls {
-        Some(config) => Some(encrypt(&mut listening, config)?),
-        None => None,
+    let stop = CancellationToken::new();
+    let (tls, certificate) = match tls {
+        Some(config) => {
+            let origin = config.origin.clone();
+            let tls = encrypt(&mut listening, config)?;
+            let certificate = Certificate::new(origin, tls.clone(), None, &stop);
+            (Some(tls), Some(certificate))
+        }
+        None => (None, None),
     };
     let signals = Signals::new().context("listen for signals")?;
 
@@ -111,7 +123,6 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let version = concat!("my-cctv-server ", env!("CARGO_PKG_VERSION"));
     accounts.note(people::entry("server", "started", version.to_owned()));
 
-    let stop = CancellationToken::new();
     let hub = Arc::new(Hub::default());
     let index = Index::new(index, hub.incidents().clone());
     // Before a camera can fail: numbers go on, and so does what was going on.
@@ -122,14 +133,25 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let keeper = Keeper::new(contents.state);
     let cameras =
         tokio::spawn(Cameras::new(hub.clone(), wanted, keeper.memories.clone()).run(stop.clone()));
-    let renditions = Renditions::new(hub.clone(), max_cpu_percent).run(stop.clone());
+    let (max_cpu_percent, ceiling) = watch::channel(max_cpu_percent);
+    let renditions = Renditions::new(hub.clone(), ceiling).run(stop.clone());
     let _renditions = AbortOnDropHandle::new(tokio::spawn(renditions));
-    let _certificate = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch(stop.clone()))));
     let (admin, orders) = serve::Admin::new();
-    let desk = Desk::new(&options, &written);
+    let in_force = InForce::new(serve, tls);
+    let running = Running {
+        values: Values::of(layers),
+        pending: vec![],
+        in_force: in_force.clone(),
+        max_cpu_percent,
+        audit,
+        index: index.clone(),
+        level,
+        certificate,
+        stop: stop.clone(),
+    };
     let owner = Owner {
         options,
-        told,
+        running,
         written,
         changes: contents.cameras,
         keeper,
@@ -140,11 +162,17 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         hang_up,
         accounts: accounts.clone(),
         file_waits,
-        desk,
+        desk: Desk::default(),
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
-    let server =
-        tokio::spawn(listening.serve(hub, index.clone(), admin, accounts.clone(), stop.clone()));
+    let server = tokio::spawn(listening.serve(
+        in_force,
+        hub,
+        index.clone(),
+        admin,
+        accounts.clone(),
+        stop.clone(),
+    ));
     signals.wait_and_arm().await;
     stop.cancel();
     let gone = timeout(FAREWELL, async {
@@ -171,15 +199,12 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
 }
 
 /// Listens; where the system has no IPv6, on IPv4 alone.
-fn bind(config: serve::Config) -> anyhow::Result<serve::Listening> {
-    let wanted = SocketAddr::new(config.listen, config.port);
-    let result = match serve::bind(config.clone()) {
-        Err(error) if config.listen == IpAddr::from([0_u16; 8]) && is_without_ipv6(&error) => {
+fn bind(listen: IpAddr, port: u16) -> anyhow::Result<serve::Listening> {
+    let wanted = SocketAddr::new(listen, port);
+    let result = match serve::bind(wanted) {
+        Err(error) if listen == IpAddr::from([0_u16; 8]) && is_without_ipv6(&error) => {
             debug!(%error, "no IPv6 here");
-            serve::bind(serve::Config {
-                listen: Ipv4Addr::UNSPECIFIED.into(),
-                ..config
-            })
+            serve::bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
         }
         other => other,
     };
@@ -204,10 +229,9 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Encrypts what is listened to, and takes the plain port beside it.
+/// Opens the certificate, and takes the plain port beside it.
 fn encrypt(listening: &mut serve::Listening, config: TlsConfig) -> anyhow::Result<Arc<Tls>> {
     let tls = Tls::open(config.origin).context("set up TLS (`server.tls`)")?;
-    listening.encrypt(tls.clone());
     if let Some(port) = config.redirect_from {
         let address = listening.redirect_from(port).map_err(|error| {
             let advice = advice(&error);

@@ -7,6 +7,7 @@ mod keeper;
 mod logging;
 mod owner;
 mod people;
+mod running;
 mod settings;
 mod store;
 
@@ -19,6 +20,7 @@ use std::{
 use clap::Parser as _;
 
 use args::{Args, Command};
+use config::Layers;
 use store::Store;
 
 /// Runs the program with `args`, the program's name first.
@@ -32,9 +34,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match args.command.unwrap_or(Command::Serve) {
-        Command::Serve => config::load(&args.options)
+        Command::Serve => Layers::read(&args.options)
             .map_err(Into::into)
-            .and_then(|(config, written)| daemon::serve(config, written, args.options)),
+            .and_then(|layers| daemon::serve(&layers, args.options)),
         Command::Check => check(&args.options),
         Command::Openapi => print(&serve::openapi_json()),
         Command::User(command) => config::load(&args.options)

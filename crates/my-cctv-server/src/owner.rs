@@ -23,9 +23,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     args::Options,
-    config::{self, CameraChange, CameraError, Config, TlsConfig, Written, edit},
+    config::{self, CameraChange, CameraError, Config, Layers, Written, edit},
     keeper::{self, Keeper},
     people,
+    running::Running,
     settings::Desk,
     store::{Contents, Store},
 };
@@ -36,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What is compared with what was read last, and who is told.
 pub(crate) struct Owner {
     pub(crate) options: Options,
-    pub(crate) told: Told,
+    pub(crate) running: Running,
     pub(crate) written: Written,
     /// What holds of the API's changes.
     pub(crate) changes: Vec<CameraChange>,
@@ -50,24 +51,6 @@ pub(crate) struct Owner {
     pub(crate) desk: Desk,
     /// The file could not be taken over because of what the API had changed.
     pub(crate) file_waits: bool,
-}
-
-/// What is read at the start alone.
-#[derive(PartialEq)]
-pub(crate) struct Told {
-    serve: serve::Config,
-    tls: Option<TlsConfig>,
-    store: Store,
-}
-
-impl Told {
-    pub(crate) fn of(config: &Config) -> Self {
-        Self {
-            serve: config.serve.clone(),
-            tls: config.tls.clone(),
-            store: Store::new(config.data_dir.clone()),
-        }
-    }
 }
 
 /// When the file was written, and its length.
@@ -104,7 +87,7 @@ impl Owner {
                 _ = self.hang_up.recv() => {
                     info!(signal = "SIGHUP", "reading the configuration again");
                     taken = self.stamp();
-                    self.take_over().await;
+                    let _ = self.take_over().await;
                 }
                 _ = looks.tick() => {
                     let now = self.stamp();
@@ -112,7 +95,7 @@ impl Owner {
                     if now != taken && now == last {
                         taken = now;
                         info!("the configuration file changed: reading it again");
-                        self.take_over().await;
+                        let _ = self.take_over().await;
                     }
                     last = now;
                     self.keep_state().await;
@@ -136,18 +119,21 @@ impl Owner {
         Some((meta.modified().ok()?, meta.len()))
     }
 
-    pub(crate) async fn take_over(&mut self) {
-        let (config, written) = match config::load(&self.options) {
-            Ok(loaded) => loaded,
+    /// Takes over what is written now, whole or not at all. The error is said in the log already.
+    pub(crate) async fn take_over(&mut self) -> Result<(), String> {
+        let (options, values) = (self.options.clone(), self.running.values.clone());
+        // Pictures go on meanwhile.
+        let reading =
+            spawn_blocking(move || Layers::read(&options).and_then(|it| it.partly(&values)));
+        let read = reading.await.map_err(|error| error.to_string())?;
+        let partly = match read {
+            Ok(partly) => partly,
             Err(error) => {
                 error!(%error, "the configuration has an error: everything stays as it was");
                 self.note("refused: it has an error");
-                return;
+                return Err(error.to_string());
             }
         };
-        if Told::of(&config) != self.told {
-            warn!("a key of [server] or [quality] changed: that takes effect at the next start");
-        }
         let changes = match self.read().await {
             Ok(contents) => contents.cameras,
             Err(error) => {
@@ -155,29 +141,79 @@ impl Owner {
                 self.changes.clone()
             }
         };
-        let cameras = match written.with(&changes) {
+        let cameras = match partly.written.with(&changes) {
             Ok(cameras) => cameras,
             Err(error) => {
                 error!(%error, "the configuration does not go with what the API changed: everything stays as it was");
                 self.file_waits = true;
-                return;
+                return Err(error.to_string());
             }
         };
+        let next = match self.running.prepare(&partly.config).await {
+            Ok(next) => next,
+            Err(error) => {
+                error!(%error, "the configuration cannot be taken over: everything stays as it was");
+                self.note("refused: its certificate cannot be used");
+                return Err(error);
+            }
+        };
+        // From here on nothing waits and nothing fails, so nobody sees one half without the other.
         self.file_waits = false;
-        self.written = written;
+        self.written = partly.written.clone();
         self.changes = changes;
+        let live = partly.live.join(", ");
+        self.running.take(partly, next);
+        let (changed, restarted) = self.replace_cameras(cameras);
         self.tell_of_waiting_changes();
-        let changed = self.cameras.send_if_modified(|old| {
-            let changed = *old != cameras;
+        let pending = self.running.pending.join(", ");
+        let (changed, restarted) = (changed.join(", "), restarted.join(", "));
+        info!(
+            live,
+            cameras_changed = changed,
+            cameras_restarted = restarted,
+            pending_restart = pending,
+            "configuration taken over"
+        );
+        if !pending.is_empty() {
+            warn!(
+                keys = pending,
+                "these keys wait for the next start of the server"
+            );
+        }
+        let told = [
+            ("live", live),
+            ("cameras changed", changed),
+            ("cameras started again", restarted),
+            ("waiting for a restart", pending),
+        ];
+        let told = told.into_iter().filter(|(_, keys)| !keys.is_empty());
+        let told = told.map(|(what, keys)| format!("; {what}: {keys}"));
+        self.note(&format!("taken over{}", told.collect::<String>()));
+        Ok(())
+    }
+
+    /// From now on these; the ids of those that change while they run, and of those that start again, come or go.
+    fn replace_cameras(&self, cameras: Vec<Camera>) -> (Vec<String>, Vec<String>) {
+        let (mut changed, mut restarted) = (vec![], vec![]);
+        self.cameras.send_if_modified(|old| {
+            for camera in &cameras {
+                let before = old.iter().find(|one| one.id == camera.id);
+                match before {
+                    Some(before) if before == camera => {}
+                    Some(before) if !before.restarts_to_become(camera) => {
+                        changed.push(camera.id.to_string());
+                    }
+                    _ => restarted.push(camera.id.to_string()),
+                }
+            }
+            let is_there = |id: &CameraId| cameras.iter().any(|camera| camera.id == *id);
+            let gone = old.iter().filter(|camera| !is_there(&camera.id));
+            restarted.extend(gone.map(|camera| camera.id.to_string()));
+            let is_other = *old != cameras;
             *old = cameras;
-            changed
+            is_other
         });
-        info!(cameras_changed = changed, "configuration taken over");
-        self.note(if changed {
-            "taken over; cameras changed"
-        } else {
-            "taken over"
-        });
+        (changed, restarted)
     }
 
     fn note(&self, what: &str) {
@@ -324,15 +360,11 @@ impl Owner {
         self.changes = contents.cameras;
         self.keeper.kept = contents.state;
         let ids: Vec<CameraId> = cameras.iter().map(|camera| camera.id.clone()).collect();
-        self.cameras.send_if_modified(|old| {
-            let changed = *old != cameras;
-            *old = cameras;
-            changed
-        });
+        self.replace_cameras(cameras);
         self.hub.until(&ids).await;
         if self.file_waits {
             info!("the API changed the cameras: reading the configuration again");
-            self.take_over().await;
+            let _ = self.take_over().await;
         }
         Ok(())
     }

@@ -12,7 +12,10 @@ use accounts::{
 };
 use anyhow::{Context as _, bail};
 use hub::CameraId;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tracing::{info, warn};
 
 use crate::args::{LinkCommand, PlacesArgs, TokenCommand, UserCommand};
@@ -93,16 +96,20 @@ pub(crate) fn invite(accounts: &Accounts, link: &str) {
     }
 }
 
-/// Forgets old entries of the audit log, now and then.
-pub(crate) async fn forget(accounts: Accounts, retention: Retention) {
+/// Forgets old entries of the audit log, now and then, and when fewer are to be kept.
+pub(crate) async fn forget(accounts: Accounts, mut retention: watch::Receiver<Retention>) {
     if !accounts.is_enabled() {
         return;
     }
     let mut times = interval(FORGET_EVERY);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        times.tick().await;
-        match accounts.keep_audit(retention).await {
+        tokio::select! {
+            _ = times.tick() => {}
+            Ok(()) = retention.changed() => {}
+        }
+        let wanted = *retention.borrow_and_update();
+        match accounts.keep_audit(wanted).await {
             Ok(0) => {}
             Ok(entries) => info!(entries, "old entries of the audit log were removed"),
             Err(error) => warn!(%error, "old entries of the audit log could not be removed"),

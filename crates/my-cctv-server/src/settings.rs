@@ -18,7 +18,7 @@ use hub::Stream;
 use jiff::{Timestamp, tz::TimeZone};
 use pipeline::Camera;
 use serve::{
-    Backup, Change, Discovered, Discovery, Keys, Outlook, Refusal, Setting, Settings, SettingsOrder,
+    Backup, Change, Discovered, Discovery, Keys, Outlook, Refusal, Settings, SettingsOrder,
 };
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -28,7 +28,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    config::{self, Layers, Proposal, Wanted, Written, table},
+    config::{self, Layers, Proposal, Wanted, table},
     owner::Owner,
 };
 
@@ -42,20 +42,15 @@ const TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
 /// What belongs to the answers and outlives one.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    /// What held when the server was started.
-    started: Vec<Setting>,
     /// One camera is tested at a time.
     testing: Arc<Semaphore>,
     /// What was found last: which camera of the board is whose, only the list tells.
     found: Arc<Mutex<Vec<Discovered>>>,
 }
 
-impl Desk {
-    /// As it is written now, which is what the server starts with.
-    pub(crate) fn new(options: &crate::args::Options, written: &Written) -> Self {
-        let started = Layers::read(options).map(|layers| config::settings(&layers, written, &[]).0);
+impl Default for Desk {
+    fn default() -> Self {
         Self {
-            started: started.unwrap_or_default(),
             testing: Arc::new(Semaphore::new(1)),
             found: Arc::default(),
         }
@@ -120,20 +115,12 @@ impl Owner {
     fn show(&self) -> Result<Settings, Refusal> {
         let layers = self.layers()?;
         let (keys, cameras) = config::settings(&layers, &self.written, &self.changes);
-        let is_pending = |key: &&Setting| {
-            let before = self.desk.started.iter().find(|one| one.name == key.name);
-            let is_hot = table::find(&key.name).is_some_and(|known| {
-                known.effect != table::Effect::Server && key.name != "quality.policy"
-            });
-            !is_hot && before.is_some_and(|before| before.value != key.value)
-        };
-        let pending = keys.iter().filter(is_pending);
         let file = config::file(&self.options);
         Ok(Settings {
             etag: self.etag(&layers),
             obstacle: obstacle(&self.target()).err(),
             file: file.map(|file| file.display().to_string()),
-            pending: pending.map(|key| key.name.clone()).collect(),
+            pending_restart: self.running.pending(),
             keys,
             cameras,
         })
@@ -161,7 +148,13 @@ impl Owner {
                 });
             }
         };
-        let mut proposal = config::propose(&layers, &self.written, &self.changes, &wanted);
+        let mut proposal = config::propose(
+            &layers,
+            &self.written,
+            &self.changes,
+            &self.running.values,
+            &wanted,
+        );
         proposal.outlook.etag = self.etag(&layers);
         Ok((layers, proposal))
     }
@@ -202,6 +195,16 @@ impl Owner {
                 _ => Refusal::Conflict(error.problem.clone()),
             });
         }
+        // Beside the text, what it names has to be right too: nothing is written that cannot be taken over.
+        let (new, values) = (
+            layers.with_text("the new configuration", &text),
+            self.running.values.clone(),
+        );
+        let checking = spawn_blocking(move || new.partly(&values)).await;
+        let partly = checking.map_err(|error| Refusal::NotKept(error.to_string()))?;
+        let partly = partly.map_err(|error| Refusal::Conflict(format!("{error}.")))?;
+        let checked = self.running.check(&partly.config).await;
+        checked.map_err(|error| Refusal::Conflict(format!("{error}.")))?;
         if text != layers.text() {
             let target = self.target();
             obstacle(&target).map_err(Refusal::Conflict)?;
@@ -225,7 +228,12 @@ impl Owner {
             changes = outlook.changes,
             "configuration changed through the API"
         );
-        self.take_over().await;
+        let taken = self.take_over().await;
+        taken.map_err(|error| {
+            Refusal::Conflict(format!(
+                "The file is written, but could not be taken over: {error}."
+            ))
+        })?;
         let ids: Vec<_> = self
             .cameras
             .borrow()

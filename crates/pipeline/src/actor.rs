@@ -61,6 +61,14 @@ fn frame_times(count: f32, framerate: f32) -> Duration {
     Duration::from_secs_f32(count / framerate.max(0.01))
 }
 
+/// What may change while a camera runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Manner {
+    pub(crate) name: String,
+    pub(crate) times: Times,
+    pub(crate) language: Language,
+}
+
 /// Says what is shown while a camera has given nothing yet for this long.
 const STARTING_SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// The same when it only starts again to change something: the last picture stays up meanwhile.
@@ -83,11 +91,10 @@ pub(crate) struct Actor {
     /// It runs again because something was set, and not because it failed.
     is_changing: bool,
     ladder: Option<Ladder>,
-    times: Times,
+    manner: watch::Receiver<Manner>,
     framerate: f32,
     epoch: Instant,
     placeholder: Placeholder,
-    language: Language,
     backoff: Backoff,
     healing: Healing,
     /// Why it was told to end, once it was.
@@ -108,16 +115,17 @@ enum Outcome {
 impl Actor {
     pub(crate) fn new(
         camera: Camera,
+        manner: watch::Receiver<Manner>,
         stream: &Arc<Stream>,
         why: Arc<OnceLock<&'static str>>,
         memory: &Memory,
     ) -> Self {
         let Camera {
             settings,
-            times,
             language,
             is_sized_by_viewers,
             id,
+            ..
         } = camera;
         let class = settings.spec.class();
         let is_sized = is_sized_by_viewers && class.control("quality").is_some();
@@ -137,7 +145,7 @@ impl Actor {
             set: ControlSet::default(),
             is_changing: false,
             ladder: is_sized.then(Ladder::default),
-            times,
+            manner,
             framerate: settings.framerate,
             epoch: Instant::now(),
             placeholder: Placeholder::new(
@@ -146,8 +154,7 @@ impl Actor {
                 language,
             ),
             settings,
-            language,
-            backoff: Backoff::new(times.recovered_after),
+            backoff: Backoff::default(),
             why,
         }
     }
@@ -202,9 +209,10 @@ impl Actor {
         if good.is_some() {
             self.healing.tried(false);
         }
+        let recovered_after = self.manner.borrow().times.recovered_after;
         let wait = self
             .backoff
-            .after(failure.retry(), good.unwrap_or_default());
+            .after(failure.retry(), good.unwrap_or_default(), recovered_after);
         warn!(%failure, advice = failure.advice(), retry_in_s = wait.as_secs(), "the camera failed");
         incident::begin(&self.publisher, SystemTime::now(), &failure);
         self.publisher.note_step(format!(
@@ -225,7 +233,7 @@ impl Actor {
     fn begin_anew(&mut self) -> bool {
         info!("restart asked for");
         self.publisher.note_step("started again: somebody asked");
-        self.backoff = Backoff::new(self.times.recovered_after);
+        self.backoff = Backoff::default();
         self.demand.count() > 0
     }
 
@@ -244,6 +252,7 @@ impl Actor {
             let class = self.controls.borrow().class;
             self.publisher.describe_controls(class, frame);
         }
+        self.settings.name.clone_from(&self.manner.borrow().name);
         self.set = self.controls.borrow().wanted.clone();
         let settings = self.settings.with(&self.set);
         self.framerate = settings.framerate;
@@ -303,11 +312,10 @@ impl Actor {
             publisher,
             demand,
             restart,
-            times,
+            manner,
             framerate,
             epoch,
             placeholder,
-            language,
             controls,
             set,
             settings,
@@ -324,7 +332,7 @@ impl Actor {
         // Each is polled when it was woken, and not with every picture.
         let mut calls: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
         calls.push(shutdown.cancelled().map(|()| Outcome::Shutdown).boxed());
-        let unwanted = demand.unwanted_for(times.linger);
+        let unwanted = unwanted(demand, manner.clone());
         calls.push(unwanted.map(|()| Outcome::Unwanted).boxed());
         calls.push(settled(controls, set).map(|()| Outcome::Changed).boxed());
         if let Some(ladder) = ladder {
@@ -350,13 +358,16 @@ impl Actor {
                 }
                 Some(call) = calls.next() => break call,
                 () = &mut look => {
+                    // Read here, so that other times hold from the next look on.
+                    let Manner { name, times, language } = manner.borrow().clone();
+                    placeholder.tell(&name, language);
                     let (age, seen, trouble) = {
                         let pulse = Pulse::lock(&pulse);
                         (pulse.newest.unwrap_or(pulse.started).elapsed(), pulse.newest.is_some(), pulse.trouble.clone())
                     };
                     if let Some(failure) = trouble.as_ref().filter(|t| t.kind == Kind::Unkillable) {
                         let since = publisher.stream().status().since;
-                        placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                        placeholder.show(publisher, *epoch, failure.sentence(language), since).await;
                         look.as_mut().reset(tokio::time::Instant::now() + LOOK);
                         continue;
                     }
@@ -373,7 +384,7 @@ impl Actor {
                         break Outcome::Failed(cause);
                     }
                     let sentence =
-                        if seen { cause.sentence(*language) } else { starting(*language) };
+                        if seen { cause.sentence(language) } else { starting(language) };
                     if seen {
                         if std::mem::take(&mut Pulse::lock(&pulse).is_live) {
                             warn!(cause = %cause, "no pictures: viewers are told so");
@@ -400,7 +411,8 @@ impl Actor {
                         let held = Pulse::lock(&pulse).held().cloned();
                         if let Some(failure) = held {
                             let since = publisher.stream().status().since;
-                            placeholder.show(publisher, *epoch, failure.sentence(*language), since).await;
+                            let language = manner.borrow().language;
+                            placeholder.show(publisher, *epoch, failure.sentence(language), since).await;
                         }
                     }
                 }
@@ -430,10 +442,9 @@ impl Actor {
             publisher,
             demand,
             restart,
-            times,
+            manner,
             epoch,
             placeholder,
-            language,
             controls,
             set,
             healing,
@@ -441,7 +452,7 @@ impl Actor {
         } = self;
         let mut changed = pin!(settled(controls, set));
         let mut retry = pin!(sleep(wait));
-        let mut unwanted = pin!(demand.unwanted_for(times.linger));
+        let mut unwanted = pin!(unwanted(demand, manner.clone()));
         let mut looks = interval(LOOK);
         let is_early = {
             let mut healed = pin!(healing.changed());
@@ -454,7 +465,11 @@ impl Actor {
                     () = &mut retry => break false,
                     () = &mut changed => break false,
                     () = &mut healed => break true,
-                    _ = looks.tick() => placeholder.show(publisher, *epoch, failure.sentence(*language), since).await,
+                    _ = looks.tick() => {
+                        let Manner { name, language, .. } = manner.borrow().clone();
+                        placeholder.tell(&name, language);
+                        placeholder.show(publisher, *epoch, failure.sentence(language), since).await;
+                    }
                 }
             }
         };
@@ -464,6 +479,17 @@ impl Actor {
             publisher.note_step("tried at once, because something around the camera has changed");
         }
         None
+    }
+}
+
+/// Ready once nobody has wanted the camera for as long as it is to run on, also when that becomes another time meanwhile.
+async fn unwanted(demand: &mut DemandWatch, mut manner: watch::Receiver<Manner>) {
+    loop {
+        let linger = manner.borrow_and_update().times.linger;
+        tokio::select! {
+            () = demand.unwanted_for(linger) => return,
+            Ok(()) = manner.changed() => {}
+        }
     }
 }
 

@@ -6,24 +6,21 @@ use camera::Retry;
 
 const STEPS_S: [u64; 5] = [1, 2, 5, 10, 30];
 /// Counts failures in a row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: usize,
-    /// After so much time of good pictures, a failure is a new one.
-    recovered_after: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(recovered_after: Duration) -> Self {
-        Self {
-            failures: 0,
-            recovered_after,
-        }
-    }
-
-    /// The wait after a failure that came when there had been pictures for the time `good`.
-    pub(crate) fn after(&mut self, retry: Retry, good: Duration) -> Duration {
-        if good >= self.recovered_after {
+    /// The wait after a failure that came when there had been pictures for the time `good`. After `recovered_after` of
+    /// them, it is a new one.
+    pub(crate) fn after(
+        &mut self,
+        retry: Retry,
+        good: Duration,
+        recovered_after: Duration,
+    ) -> Duration {
+        if good >= recovered_after {
             self.failures = 0;
         }
         let step = match retry {
@@ -42,12 +39,11 @@ mod tests {
 
     #[test]
     fn waits_grow_and_start_anew_after_a_good_minute() {
-        let mut backoff = Backoff::new(Duration::from_secs(60));
+        let mut backoff = Backoff::default();
+        let minute = Duration::from_secs(60);
         let mut check = |retry, good_s, wait_s| {
-            assert_eq!(
-                backoff.after(retry, Duration::from_secs(good_s)).as_secs(),
-                wait_s
-            );
+            let wait = backoff.after(retry, Duration::from_secs(good_s), minute);
+            assert_eq!(wait.as_secs(), wait_s);
         };
         for wait in [1, 2, 5, 10, 30, 30] {
             check(Retry::Soon, 59, wait);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use camera::Language;
+use camera::{Language, SourceSpec};
 use hub::{About, CameraId, Hub, Stream};
 use tokio::{
     sync::watch,
@@ -17,7 +17,7 @@ use tracing::{Instrument as _, error, info, info_span};
 
 use crate::{
     Memories,
-    actor::{Actor, Times},
+    actor::{Actor, Manner, Times},
 };
 
 /// One camera as it is configured.
@@ -38,6 +38,28 @@ pub struct Camera {
 impl Camera {
     fn stream(&self, hub: &Hub) -> Arc<Stream> {
         Stream::with_ledger(self.id.clone(), self.about(), hub.incidents().clone())
+    }
+
+    /// Whether this camera has to be started again to become that one. Its name, its times and the language of its words
+    /// may change while it runs.
+    #[must_use]
+    pub fn restarts_to_become(&self, other: &Self) -> bool {
+        let mut same = other.clone();
+        // Where the name is drawn into the pictures, it takes a start.
+        if self.settings.spec != SourceSpec::Test {
+            same.settings.name.clone_from(&self.settings.name);
+        }
+        same.times = self.times;
+        same.language = self.language;
+        same != *self
+    }
+
+    fn manner(&self) -> Manner {
+        Manner {
+            name: self.settings.name.clone(),
+            times: self.times,
+            language: self.language,
+        }
     }
 
     fn about(&self) -> About {
@@ -67,6 +89,7 @@ struct Running {
     stream: Arc<Stream>,
     stop: CancellationToken,
     why: Arc<OnceLock<&'static str>>,
+    manner: watch::Sender<Manner>,
     then: Then,
 }
 
@@ -140,7 +163,11 @@ impl Cameras {
                     running.end("it was removed");
                 }
                 Some(camera)
-                    if *camera == running.camera && matches!(running.then, Then::Again) => {}
+                    if matches!(running.then, Then::Again)
+                        && !running.camera.restarts_to_become(camera) =>
+                {
+                    running.becomes(camera);
+                }
                 Some(camera) => {
                     info!(camera = %camera.id, "camera configured anew");
                     if matches!(running.then, Then::Forget) {
@@ -197,8 +224,10 @@ impl Cameras {
         let span = info_span!("camera", camera = %camera.id);
         let stop = CancellationToken::new();
         let why = Arc::new(OnceLock::new());
+        let manner = watch::Sender::new(camera.manner());
         let actor = Actor::new(
             camera.clone(),
+            manner.subscribe(),
             &stream,
             why.clone(),
             &self.memories.of(&camera.id),
@@ -217,12 +246,28 @@ impl Cameras {
             stream,
             stop,
             why,
+            manner,
             then: Then::Again,
         }
     }
 }
 
 impl Running {
+    /// Takes over what may change while it runs.
+    fn becomes(&mut self, camera: &Camera) {
+        if *camera == self.camera {
+            return;
+        }
+        info!(camera = %camera.id, "camera configured while it runs");
+        let publisher = self.stream.publisher();
+        publisher.set_about(About {
+            name: camera.settings.name.clone(),
+            ..self.stream.about()
+        });
+        self.manner.send_replace(camera.manner());
+        self.camera = camera.clone();
+    }
+
     fn end(&self, why: &'static str) {
         let _ = self.why.set(why);
         self.stop.cancel();

@@ -42,6 +42,15 @@ impl Placeholder {
         }
     }
 
+    /// The camera is called so from now on, and the words are in this language.
+    pub(crate) fn tell(&mut self, name: &str, language: Language) {
+        if self.name != name || self.language != language {
+            name.clone_into(&mut self.name);
+            self.language = language;
+            self.drawn = None;
+        }
+    }
+
     /// Publishes the picture if it is due: at most once a second.
     pub(crate) async fn show(
         &mut self,

@@ -21,7 +21,10 @@ use rustix::{
     process::setpriority_process,
     time::{ClockId, clock_gettime},
 };
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -36,8 +39,8 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Renditions {
     hub: Arc<Hub>,
-    /// Share of one core, above 0.
-    ceiling: f64,
+    /// Percent of one core, from 1.
+    ceiling: watch::Receiver<u8>,
     sources: Vec<Source>,
     /// Where the search for the next picture begins.
     turn: usize,
@@ -55,12 +58,12 @@ struct Source {
 }
 
 impl Renditions {
-    /// For the renditions of `hub`, with at most so many percent of one core for all of them.
+    /// For the renditions of `hub`, with at most so many percent of one core for all of them, whatever that is at the time.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, max_cpu_percent: u8) -> Self {
+    pub fn new(hub: Arc<Hub>, max_cpu_percent: watch::Receiver<u8>) -> Self {
         Self {
             hub,
-            ceiling: f64::from(max_cpu_percent.max(1)) / 100.0,
+            ceiling: max_cpu_percent,
             sources: Vec::new(),
             turn: 0,
             worker: None,
@@ -192,7 +195,8 @@ impl Renditions {
                 }
             }
         }
-        done.cost.mul_f64(1.0 / self.ceiling - 1.0)
+        let ceiling = f64::from((*self.ceiling.borrow()).max(1)) / 100.0;
+        done.cost.mul_f64(1.0 / ceiling - 1.0)
     }
 
     /// Has the worker do it. `None` when that broke down.
@@ -311,7 +315,9 @@ mod tests {
         let hub = Arc::new(Hub::default());
         hub.set(streams.iter().copied().cloned().collect());
         let stop = CancellationToken::new();
-        tokio::spawn(Renditions::new(hub.clone(), 100).run(stop.clone()));
+        tokio::spawn(
+            Renditions::new(hub.clone(), watch::Sender::new(100).subscribe()).run(stop.clone()),
+        );
         (hub, stop)
     }
 

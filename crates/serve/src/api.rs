@@ -230,7 +230,7 @@ pub(crate) async fn cameras(State(app): State<App>, visa: Visa) -> Json<CameraLi
             .map(|stream| CameraView::of(stream, &app))
             .collect(),
         viewers: app.viewers.count(),
-        max_viewers: app.config.max_viewers,
+        max_viewers: app.in_force.load().config.max_viewers,
     })
 }
 
@@ -376,7 +376,7 @@ pub(crate) async fn viewers(State(app): State<App>, visa: Visa) -> Json<ViewerLi
             .filter(|viewer| visa.may(Right::Viewers, viewer.camera.as_str()))
             .map(|viewer| ViewerView::from(&**viewer))
             .collect(),
-        max_viewers: app.config.max_viewers,
+        max_viewers: app.in_force.load().config.max_viewers,
         total,
         refused,
     })
@@ -548,7 +548,15 @@ pub(crate) async fn root(
     let action = action.split(['?', '&']).next().unwrap_or_default();
     match action {
         "stream" => live::open(&app, &stream, visit, options, wish),
-        "snapshot" => snapshot::take(&stream, &method, wish, app.config.snapshot_timeout).await,
+        "snapshot" => {
+            snapshot::take(
+                &stream,
+                &method,
+                wish,
+                app.in_force.load().config.snapshot_timeout,
+            )
+            .await
+        }
         _ => Problem::new(
             StatusCode::BAD_REQUEST,
             "Known actions are `stream` and `snapshot`.",

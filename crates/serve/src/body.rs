@@ -101,7 +101,7 @@ impl FromRequest<App> for NoKeys {
 
 async fn read(request: Request, app: &App, most: usize) -> Result<Vec<u8>, Problem> {
     is_json(request.headers())?;
-    let patience = app.config.head_timeout;
+    let patience = app.in_force.load().config.head_timeout;
     timeout(patience, collect(request.into_body(), most))
         .await
         .map_err(|_| {

@@ -1,4 +1,4 @@
-//! What the server is told.
+//! What the server is told, at the start and while it runs.
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 

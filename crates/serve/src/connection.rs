@@ -18,17 +18,16 @@ use axum::{
 use bytes::Bytes;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tls::Tls;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tower::ServiceExt as _;
 use tracing::debug;
 
 use crate::{
-    Config,
     base_path::{self, Place},
     delivery::{Departure, Handover},
     farewell::Ear,
     gate::Gate,
+    in_force::Current,
     secure,
     viewers::Fate,
     wire::{Peer, Wire},
@@ -45,10 +44,9 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     pub(crate) router: Router,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) config: Arc<Config>,
+    /// What held when it was taken.
+    pub(crate) current: Arc<Current>,
     pub(crate) ear: Ear,
-    /// Encrypts it, if it is to be encrypted.
-    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Connection {
@@ -60,17 +58,18 @@ impl Connection {
             address,
             router,
             gate,
-            config,
+            current,
             mut ear,
-            tls,
         } = self;
+        let config = &current.config;
+        let tls = current.tls.clone();
         // An IPv4 peer of an IPv6 socket is shown as what it is.
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let fate = Arc::new(Fate::default());
         let wire = match &tls {
             None => Wire::new(socket, config.viewer_timeout, fate.clone()),
             // Apart, so that a plain connection has no room for a handshake.
-            Some(tls) => Box::pin(secure::greet(socket, tls, &config, &fate, &mut ear)).await?,
+            Some(tls) => Box::pin(secure::greet(socket, tls, config, &fate, &mut ear)).await?,
         };
         let peer = Peer {
             address,

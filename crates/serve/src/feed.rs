@@ -47,6 +47,8 @@ pub(crate) struct Feed {
     wish: Wish,
     /// Which rendition that is depends on the size of the camera's pictures, and none was seen yet.
     is_wish_open: bool,
+    /// Nobody asked for pictures that stay as they are.
+    adapts: bool,
     is_automatic: bool,
     pace: Option<Pace>,
     interval: Interval,
@@ -110,8 +112,9 @@ impl Feed {
         place: Place,
         wish: Wish,
         fps: Option<f32>,
-        is_automatic: bool,
+        adapts: bool,
     ) -> Self {
+        let is_automatic = adapts && place.is_per_viewer();
         let camera = reader.stream().clone();
         let framerate = camera.about().framerate;
         Self {
@@ -122,6 +125,7 @@ impl Feed {
             opened: place.opened(),
             wish,
             is_wish_open: !wish.is_none(),
+            adapts,
             is_automatic,
             pace: fps.map(Pace::new),
             interval: Interval::new(framerate),
@@ -237,10 +241,25 @@ impl Feed {
         self.place.ended(reason);
     }
 
+    /// `quality.policy` may have become another one. Asked where the kernel is asked too, which costs far more.
+    fn follow_policy(&mut self) {
+        let is_automatic = self.adapts && self.place.is_per_viewer();
+        if is_automatic == self.is_automatic {
+            return;
+        }
+        self.is_automatic = is_automatic;
+        let before = self.choice.rendition();
+        self.choice = Choice::new(self.choice.best(), is_automatic);
+        if self.choice.rendition() != before {
+            self.read_what_is_chosen();
+        }
+    }
+
     /// Looks at the line, and decides what goes over it.
     fn look(&mut self, wire: &Wire, now: Instant) -> Option<Gate> {
         // Where the kernel tells nothing, only its taking no more holds a viewer back.
         let look = self.ask(wire, now)?;
+        self.follow_policy();
         let gate = self.line.look(&look, self.interval.mean());
         let is_held = gate != Gate::Open;
         if is_held {
@@ -303,6 +322,7 @@ impl Feed {
                 LOOK_EVERY
             };
             // The frame's own time spares a look at the clock: what comes out of it is only whether something queues.
+            self.follow_policy();
             if let Some(look) = self.ask(wire, frame.arrived) {
                 self.line.look(&look, self.interval.mean());
             }

@@ -23,6 +23,7 @@ mod events;
 mod farewell;
 mod feed;
 mod gate;
+mod in_force;
 mod incidents;
 mod line;
 mod listener;
@@ -52,6 +53,7 @@ mod wish;
 pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Reply};
 pub use config::Config;
 pub use gate::{AlarmConfig, FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
+pub use in_force::InForce;
 pub use listener::{Listening, bind};
 pub use openapi::openapi_json;
 pub use settings::{

@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -13,13 +16,12 @@ use governor::{Quota, RateLimiter};
 use hub::Hub;
 use index::Index;
 use socket2::{Domain, Protocol, Socket, Type};
-use tls::Tls;
-use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+use tokio::{net::TcpListener, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Admin, Config,
+    Admin, InForce,
     access::{self, Alarm, Doors},
     connection::Connection,
     events::Events,
@@ -40,22 +42,39 @@ const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 #[derive(Debug)]
 pub struct Listening {
     listener: TcpListener,
-    config: Config,
-    tls: Option<Arc<Tls>>,
     /// A plain port whose visitors are sent here.
     redirecting: Option<TcpListener>,
+}
+
+/// Connections that are open. How many there may be is said by whoever takes one more.
+#[derive(Debug, Default)]
+pub(crate) struct Seats(AtomicUsize);
+
+/// One of them; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Seats>);
+
+impl Seats {
+    pub(crate) fn take(self: &Arc<Self>, most: usize) -> Option<Seat> {
+        let one_more = |open| (open < most).then_some(open + 1);
+        let taken = self.0.fetch_update(Relaxed, Relaxed, one_more);
+        taken.ok().map(|_| Seat(self.clone()))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// Takes the address.
 ///
 /// # Errors
 /// When the address is not ours or is in use.
-pub fn bind(config: Config) -> io::Result<Listening> {
-    let address = SocketAddr::new(config.listen, config.port);
+pub fn bind(address: SocketAddr) -> io::Result<Listening> {
     Ok(Listening {
         listener: listen(address)?,
-        config,
-        tls: None,
         redirecting: None,
     })
 }
@@ -85,11 +104,6 @@ impl Listening {
         self.listener.local_addr()
     }
 
-    /// Encrypts every connection.
-    pub fn encrypt(&mut self, tls: Arc<Tls>) {
-        self.tls = Some(tls);
-    }
-
     /// Takes one more port, 0 for any, whose visitors are sent to the encrypted one. Returns its address.
     ///
     /// # Errors
@@ -101,10 +115,11 @@ impl Listening {
         Ok(address)
     }
 
-    /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
+    /// Serves by what is in force until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
     /// `accounts` say who may do what, `index` what happened. Streams end when the hub closes.
     pub async fn serve(
         self,
+        in_force: InForce,
         hub: Arc<Hub>,
         index: Index,
         admin: Admin,
@@ -113,23 +128,21 @@ impl Listening {
     ) {
         let Self {
             listener,
-            config,
-            tls,
             redirecting,
         } = self;
-        let places = Arc::new(Semaphore::new(config.max_connections));
+        let seats = Arc::<Seats>::default();
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
-        let gate = Gate::new(config.gate.clone(), config.max_connections);
-        let alarm = Alarm::new(config.alarm, hub.incidents().clone());
+        let gate = Gate::new(in_force.clone());
+        let alarm = Alarm::new(in_force.clone(), hub.incidents().clone());
         let app = App {
-            three: Three::new(config.three_dir.clone()),
+            three: Three::new(in_force.ask(|config| config.three_dir.clone())),
             hub,
             index,
             alarm: alarm.clone(),
             events,
             admin,
-            viewers: Viewers::new(config.max_viewers, accounts.clone()),
+            viewers: Viewers::new(in_force.clone(), accounts.clone()),
             accounts,
             doors: Doors::default(),
             logins: Arc::default(),
@@ -138,24 +151,22 @@ impl Listening {
             )),
             openings: gate.streams(),
             requests: gate.requests(),
-            config: Arc::new(config),
+            in_force: in_force.clone(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
         tokio::spawn(access::run(app.clone(), stop.clone()));
-        let config = app.config.clone();
         let router = gate.guard(openapi::router(app));
         let connections = TaskTracker::new();
         connections.spawn(alarm.run(stop.clone()));
         let farewell = Arc::new(Farewell::default());
-        if let (Some(from), Some(tls), Ok(to)) = (redirecting, &tls, listener.local_addr()) {
+        if let (Some(from), Ok(to)) = (redirecting, listener.local_addr()) {
             let redirecting = Redirecting {
                 gate: gate.clone(),
                 listener: from,
                 https_port: to.port(),
-                tls: tls.clone(),
-                config: config.clone(),
-                places: places.clone(),
+                in_force: in_force.clone(),
+                seats: seats.clone(),
             };
             connections.spawn(redirecting.run(connections.clone(), stop.clone()));
         }
@@ -174,7 +185,8 @@ impl Listening {
                     continue;
                 }
             };
-            let Ok(place) = places.clone().try_acquire_owned() else {
+            let current = in_force.load();
+            let Some(seat) = seats.take(current.config.max_connections) else {
                 debug!(%address, "connection refused: too many are open");
                 continue;
             };
@@ -186,24 +198,28 @@ impl Listening {
                 address,
                 router: router.clone(),
                 gate: gate.clone(),
-                config: config.clone(),
+                current,
                 ear: farewell.listen(),
-                tls: tls.clone(),
             };
             let tracker = connections.clone();
             let gate = gate.clone();
             connections.spawn(async move {
-                let patience = connection.config.head_timeout;
+                let patience = connection.current.config.head_timeout;
                 let announced = gate.announced(&mut entry, &mut connection.socket, patience);
                 let Some(address) = announced.await else {
                     return;
                 };
                 connection.address = address;
                 // A stream goes on in a task of its own: what HTTP needed is not kept for it.
-                if let Some((departure, wire, early, ear)) = connection.speak_http().await {
+                let spoken = tokio::select! {
+                    biased;
+                    spoken = connection.speak_http() => spoken,
+                    () = gate.expelled(address.ip()) => None,
+                };
+                if let Some((departure, wire, early, ear)) = spoken {
                     tracker.spawn(async move {
                         departure.run(wire, early, ear).await;
-                        drop((place, entry));
+                        drop((seat, entry));
                     });
                 }
             });

@@ -190,7 +190,12 @@ pub(crate) fn open(
         None
     } else {
         let Visitor { address, visa, .. } = &visit.visitor;
-        match app.openings.open(address.ip(), Account::of(&visa.0)) {
+        let current = app.in_force.load();
+        let account = Account::of(&visa.0);
+        match app
+            .openings
+            .open(&current.config.gate, address.ip(), account)
+        {
             Ok(opening) => Some(opening),
             Err(Refused::Address(wait)) => {
                 return Problem::too_many("streams were opened", wait).into_response();
@@ -212,13 +217,7 @@ pub(crate) fn open(
         return (StatusCode::SERVICE_UNAVAILABLE, fields, FULL).into_response();
     };
     let delivery = Delivery {
-        feed: Feed::new(
-            reader,
-            place,
-            wish,
-            options.fps,
-            app.config.per_viewer_quality && options.adapt,
-        ),
+        feed: Feed::new(reader, place, wish, options.fps, options.adapt),
         advance: options.advance_headers,
         _opening: opening,
     };

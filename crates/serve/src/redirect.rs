@@ -13,13 +13,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tls::Tls;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use crate::{Config, gate::Gate, viewers::Fate, wire::Wire};
+use crate::{InForce, gate::Gate, listener::Seats, viewers::Fate, wire::Wire};
 
 /// Longest request head.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -31,11 +30,10 @@ const NO_HOST: &str = "This port speaks HTTPS: write https:// in front of the ad
 pub(crate) struct Redirecting {
     pub(crate) listener: TcpListener,
     pub(crate) https_port: u16,
-    pub(crate) tls: Arc<Tls>,
-    pub(crate) config: Arc<Config>,
+    pub(crate) in_force: InForce,
     pub(crate) gate: Arc<Gate>,
     /// The same that the other connections take.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) seats: Arc<Seats>,
 }
 
 impl Redirecting {
@@ -55,7 +53,12 @@ impl Redirecting {
                     continue;
                 }
             };
-            let Ok(place) = self.places.clone().try_acquire_owned() else {
+            let current = self.in_force.load();
+            // There is no redirect to what is not there.
+            let Some(tls) = current.tls.clone() else {
+                continue;
+            };
+            let Some(seat) = self.seats.take(current.config.max_connections) else {
                 debug!("connection refused: too many are open");
                 continue;
             };
@@ -63,8 +66,8 @@ impl Redirecting {
                 continue;
             };
             let (https_port, stop) = (self.https_port, stop.clone());
-            let head_timeout = self.config.head_timeout;
-            let (gate, tls) = (self.gate.clone(), self.tls.clone());
+            let head_timeout = current.config.head_timeout;
+            let gate = self.gate.clone();
             connections.spawn(async move {
                 let answered = async {
                     let announced = gate.announced(&mut entry, &mut socket, head_timeout);
@@ -76,7 +79,7 @@ impl Redirecting {
                     () = stop.cancelled() => {}
                     () = answered => {}
                 }
-                drop((place, entry));
+                drop((seat, entry));
             });
         }
     }

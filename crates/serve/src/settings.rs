@@ -109,8 +109,8 @@ pub struct Settings {
     pub keys: Vec<Setting>,
     /// The cameras.
     pub cameras: Vec<CameraSettings>,
-    /// Keys with another value than when the server was started, which they wait for.
-    pub pending: Vec<String>,
+    /// Keys that were changed and wait for the next start of the server.
+    pub pending_restart: Vec<String>,
 }
 
 /// One key.
@@ -147,6 +147,9 @@ pub struct Outlook {
     pub difference: String,
     /// How many values change.
     pub changes: usize,
+    /// What holds at once: keys, and those of cameras behind the camera's id.
+    #[schema(example = json!(["limits.api_per_minute", "door.name"]))]
+    pub live: Vec<String>,
     /// Cameras that are started again, come or go.
     pub restarts: Vec<String>,
     /// Keys that wait for the next start of the server.
@@ -218,7 +221,7 @@ pub(crate) struct SettingsView {
     /// The cameras.
     cameras: Vec<CameraSettingsView>,
     /// Keys whose change waits for the next start of the server.
-    pending: Vec<String>,
+    pending_restart: Vec<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -290,7 +293,7 @@ pub(crate) async fn show(State(app): State<App>) -> Result<Response, Problem> {
         obstacle: settings.obstacle,
         keys: views(settings.keys),
         cameras: settings.cameras.into_iter().map(camera).collect(),
-        pending: settings.pending,
+        pending_restart: settings.pending_restart,
     };
     Ok(([(header::ETAG, tag)], Json(view)).into_response())
 }

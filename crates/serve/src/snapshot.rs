@@ -39,7 +39,13 @@ pub(crate) async fn first(
     method: Method,
     Asked(wish): Asked<Wish>,
 ) -> Response {
-    take(&stream, &method, wish, app.config.snapshot_timeout).await
+    take(
+        &stream,
+        &method,
+        wish,
+        app.in_force.load().config.snapshot_timeout,
+    )
+    .await
 }
 
 /// The newest picture of one camera.
@@ -62,7 +68,13 @@ pub(crate) async fn of_camera(
     method: Method,
     Asked(wish): Asked<Wish>,
 ) -> Response {
-    take(&stream, &method, wish, app.config.snapshot_timeout).await
+    take(
+        &stream,
+        &method,
+        wish,
+        app.in_force.load().config.snapshot_timeout,
+    )
+    .await
 }
 
 /// Answers with the newest picture. `HEAD` answers at once and starts no camera.

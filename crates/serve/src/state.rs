@@ -16,7 +16,7 @@ use index::Index;
 use governor::DefaultDirectRateLimiter;
 
 use crate::{
-    Admin, Config,
+    Admin, InForce,
     access::{Alarm, Doors, Visa},
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
@@ -42,7 +42,8 @@ pub(crate) struct App {
     pub(crate) openings: Arc<Openings>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) three: Arc<Three>,
-    pub(crate) config: Arc<Config>,
+    /// The configuration, as it holds whenever somebody looks.
+    pub(crate) in_force: InForce,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,
 }

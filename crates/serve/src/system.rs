@@ -91,7 +91,7 @@ pub(crate) async fn system(State(app): State<App>) -> Json<SystemView> {
         },
         processor: processor(&read("/proc/stat")),
         memory: memory(&read("/proc/meminfo")),
-        disk: disk(app.config.data_dir.clone()).await,
+        disk: disk(app.in_force.load().config.data_dir.clone()).await,
         board: board::health().await.map(BoardView::from),
     })
 }

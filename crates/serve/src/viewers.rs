@@ -15,12 +15,12 @@ use hub::{CameraId, Ender};
 use media::Rendition;
 use tracing::{debug, info};
 
-use crate::{access::Visa, wish::Wish};
+use crate::{InForce, access::Visa, wish::Wish};
 
 /// Everybody who is watching.
 #[derive(Debug)]
 pub(crate) struct Viewers {
-    max: usize,
+    in_force: InForce,
     accounts: Accounts,
     inner: Mutex<Inner>,
 }
@@ -107,9 +107,9 @@ pub(crate) struct Place {
 }
 
 impl Viewers {
-    pub(crate) fn new(max: usize, accounts: Accounts) -> Arc<Self> {
+    pub(crate) fn new(in_force: InForce, accounts: Accounts) -> Arc<Self> {
         Arc::new(Self {
-            max,
+            in_force,
             accounts,
             inner: Mutex::default(),
         })
@@ -126,11 +126,12 @@ impl Viewers {
         camera: CameraId,
         ender: Ender,
     ) -> Option<Place> {
+        let max_viewers = self.max();
         let mut inner = self.lock();
-        if inner.watching.len() >= self.max {
+        if inner.watching.len() >= max_viewers {
             inner.refused += 1;
             drop(inner);
-            info!(viewer = %visitor.address, camera = %camera, max_viewers = self.max, "viewer refused: full");
+            info!(viewer = %visitor.address, camera = %camera, max_viewers, "viewer refused: full");
             return None;
         }
         let id = inner.next_id;
@@ -200,7 +201,12 @@ impl Viewers {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.count() >= self.max
+        self.count() >= self.max()
+    }
+
+    /// So many have a place. When it becomes less, nobody is sent away.
+    fn max(&self) -> usize {
+        self.in_force.ask(|config| config.max_viewers)
     }
 
     /// Streams opened and refused since the start.
@@ -250,6 +256,12 @@ impl Place {
     /// How many are watching, this one too.
     pub(crate) fn watching(&self) -> usize {
         self.viewers.count()
+    }
+
+    /// Whether pictures follow the viewers' lines. Asked now and then, and not for a frame.
+    pub(crate) fn is_per_viewer(&self) -> bool {
+        let in_force = &self.viewers.in_force;
+        in_force.ask(|config| config.per_viewer_quality)
     }
 
     /// When the viewer came.

@@ -204,8 +204,8 @@ impl Config {
             format!(
                 "in {}, for {} days, at most {}",
                 self.index.path.display(),
-                self.index.incident_days,
-                self.index.most_incidents
+                self.index.retention.incident_days,
+                self.index.retention.most_incidents
             ),
         );
         for Camera {
@@ -386,8 +386,10 @@ fn check_index(raw: &RawConfig) -> Result<index::Config, Problem> {
     let path = raw.storage.index.clone();
     Ok(index::Config {
         path: path.unwrap_or_else(|| raw.server.data_dir.join("index.db")),
-        most_incidents: within("max", raw.incidents.max, 1, 1_000_000)?,
-        incident_days: within("retention_days", raw.incidents.retention_days, 1, 36_500)?,
+        retention: index::Retention {
+            most_incidents: within("max", raw.incidents.max, 1, 1_000_000)?,
+            incident_days: within("retention_days", raw.incidents.retention_days, 1, 36_500)?,
+        },
     })
 }
 

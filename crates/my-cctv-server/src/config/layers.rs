@@ -32,12 +32,11 @@ const OLD_NAMES: [(&str, &str); 7] = [
 
 /// Reads and checks everything.
 pub(crate) fn load(options: &Options) -> Result<(Config, Written), ConfigError> {
-    let Layers { file, over } = Layers::read(options)?;
-    combine(file, over)
+    Layers::read(options)?.check()
 }
 
 /// What is written, layer by layer, before it is put together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
     /// The file and its text.
     pub(super) file: Option<(PathBuf, String)>,
@@ -64,7 +63,7 @@ impl Layers {
     }
 
     /// The same layers over another text, as if the file had it.
-    pub(super) fn with_text(&self, origin: &str, text: &str) -> Self {
+    pub(crate) fn with_text(&self, origin: &str, text: &str) -> Self {
         Self {
             file: Some((origin.into(), text.to_owned())),
             over: self.over.clone(),
@@ -72,8 +71,34 @@ impl Layers {
     }
 
     /// What all of it means.
-    pub(super) fn check(&self) -> Result<(Config, Written), ConfigError> {
-        combine(self.file.clone(), self.over.clone())
+    pub(crate) fn check(&self) -> Result<(Config, Written), ConfigError> {
+        let mut table = match &self.file {
+            Some((path, text)) => read_text(&path.display().to_string(), text)?,
+            None => Table::new(),
+        };
+        for Assignment { key, value, .. } in &self.over {
+            assign(&mut table, key, value.clone());
+        }
+        self.check_table(table)
+    }
+
+    /// What the keys of a table mean, which was put together of these layers.
+    pub(super) fn check_table(&self, table: Table) -> Result<(Config, Written), ConfigError> {
+        let origin = match &self.file {
+            Some((path, _)) => path.display().to_string(),
+            None => "the defaults".to_owned(),
+        };
+        let of_camera = self.over.iter().filter_map(|one| {
+            let key = one.key.strip_prefix("camera.")?.split('.').next()?;
+            Some((key.to_owned(), one.layer()))
+        });
+        let set_by: BTreeMap<String, Layer> = of_camera.collect();
+        let cameras = table.get("camera").cloned();
+        let raw = RawConfig::deserialize(table)
+            .map_err(|error| ConfigError(format!("{origin}: {}", error.message())))?;
+        let config = Config::check(raw, origin)?;
+        let written = Written::of(&config, cameras, &set_by);
+        Ok((config, written))
     }
 
     /// All that is written, put together, of a file that was checked.
@@ -125,34 +150,6 @@ impl Assignment {
             Layer::Environment
         }
     }
-}
-
-fn combine(
-    file: Option<(PathBuf, String)>,
-    assignments: Vec<Assignment>,
-) -> Result<(Config, Written), ConfigError> {
-    let mut table = Table::new();
-    let mut origin = "the defaults".to_owned();
-    if let Some((path, text)) = file {
-        origin = path.display().to_string();
-        table = read_text(&origin, &text)?;
-    }
-    for Assignment { key, value, .. } in &assignments {
-        assign(&mut table, key, value.clone());
-    }
-    let set_by: BTreeMap<String, Layer> = assignments
-        .iter()
-        .filter_map(|one| {
-            let key = one.key.strip_prefix("camera.")?.split('.').next()?;
-            Some((key.to_owned(), one.layer()))
-        })
-        .collect();
-    let cameras = table.get("camera").cloned();
-    let raw = RawConfig::deserialize(table)
-        .map_err(|error| ConfigError(format!("{origin}: {}", error.message())))?;
-    let config = Config::check(raw, origin)?;
-    let written = Written::of(&config, cameras, &set_by);
-    Ok((config, written))
 }
 
 /// A text by itself: known keys, each of its type.
@@ -266,7 +263,7 @@ fn parse(key: &str, text: &str) -> Result<Value, String> {
 }
 
 /// Sets a dotted key. `camera.…` is the first camera's.
-fn assign(table: &mut Table, key: &str, value: Value) {
+pub(super) fn assign(table: &mut Table, key: &str, value: Value) {
     let mut here = table;
     let mut path: Vec<&str> = key.split('.').collect();
     let last = path.pop().unwrap_or_default();
@@ -291,6 +288,20 @@ fn assign(table: &mut Table, key: &str, value: Value) {
         here = inner;
     }
     here.insert(last.to_owned(), value);
+}
+
+/// Takes a dotted key out, wherever it stands.
+pub(super) fn take_away(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => {
+            table.remove(key);
+        }
+        Some((name, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(name) {
+                take_away(inner, rest);
+            }
+        }
+    }
 }
 
 fn in_file(origin: &str, text: &str, error: &toml::de::Error) -> ConfigError {
@@ -348,9 +359,10 @@ mod tests {
             set: flags.iter().map(|f| (*f).to_owned()).collect(),
             ..Options::default()
         };
-        let mut assignments = from_env(vars).map_err(|e| e.to_string())?;
-        assignments.extend(from_flags(&options).map_err(|e| e.to_string())?);
-        let (config, _) = combine(file, assignments).map_err(|e| e.to_string())?;
+        let mut over = from_env(vars).map_err(|e| e.to_string())?;
+        over.extend(from_flags(&options).map_err(|e| e.to_string())?);
+        let layers = Layers { file, over };
+        let (config, _) = layers.check().map_err(|e| e.to_string())?;
         Ok(config)
     }
 

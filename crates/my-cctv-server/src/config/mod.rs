@@ -3,22 +3,27 @@
 
 mod changes;
 mod checked;
+mod difference;
 pub(crate) mod edit;
 mod encryption;
 mod gate;
 mod keys;
 mod layers;
+mod partly;
 mod proposal;
 
 mod raw;
+mod shown;
 pub(crate) mod table;
 mod written_file;
 
 pub(crate) use changes::{CameraChange, Written};
 pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{Layers, file, load};
-pub(crate) use proposal::{Proposal, Wanted, camera_of, export, propose, settings};
+pub(crate) use partly::{Partly, Values};
+pub(crate) use proposal::{Proposal, Wanted, propose};
 pub(crate) use raw::LogFormat;
+pub(crate) use shown::{camera_of, export, settings};
 
 /// Something in the configuration that cannot be. Says where it is written, what was expected, and what may be meant.
 #[derive(Debug)]

@@ -1,21 +1,21 @@
 //! What a change of the configuration would do: the new text of the file, the difference, what is started again, and
 //! what is wrong with it, by the checks that the file itself goes through. Pure: reads and writes nothing.
 
-use std::fmt::Write as _;
-
 use pipeline::Camera;
 use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
-use serve::{CameraSettings, Keys, Layer, Outlook, Refusal, Setting, SettingError};
+use serde_json::{Map, Value};
+use serve::{Keys, Layer, Outlook, Refusal, SettingError};
 
 use super::{
-    CameraChange, Config, Written,
+    CameraChange, Config, Values, Written,
     changes::Kind,
+    difference::compare,
     edit,
     keys::{check_keys, in_words, without_secrets},
     layers::{Layers, explain, meant},
     raw::RawConfig,
-    table::{self, Access, Effect, KEYS, Key},
+    shown::{file_values, is_of_camera},
+    table::{self, Access, KEYS},
     written_file::{Edit, edited},
 };
 
@@ -43,76 +43,12 @@ pub(crate) struct Proposal {
     pub(crate) outlook: Outlook,
 }
 
-/// What holds of all keys but the cameras'.
-fn values(layers: &Layers) -> Vec<(&'static Key, Setting)> {
-    let defaults = table::defaults();
-    let file: Value = file_values(layers);
-    let all = serde_json::to_value(layers.table()).unwrap_or_default();
-    let others = KEYS.iter().filter(|key| !is_of_camera(key));
-    let value = |key: &'static Key| {
-        let found = table::at(&all, key.path);
-        let (from, by) = match layers.set_by(key.path) {
-            Some((layer, by)) => (layer, Some(by.to_owned())),
-            None if table::at(&file, key.path).is_some() => (Layer::File, None),
-            None => (Layer::Default, None),
-        };
-        let value = found.or_else(|| table::at(&defaults, key.path));
-        let setting = Setting {
-            name: key.path.to_owned(),
-            value: value.cloned().unwrap_or_default(),
-            from,
-            by,
-        };
-        (key, setting)
-    };
-    others.map(value).collect()
-}
-
-fn file_values(layers: &Layers) -> Value {
-    let table: toml::Table = toml::from_str(layers.text()).unwrap_or_default();
-    serde_json::to_value(table).unwrap_or_default()
-}
-
-fn is_of_camera(key: &Key) -> bool {
-    key.path.starts_with("camera.")
-}
-
-/// What holds, key by key.
-pub(crate) fn settings(
-    layers: &Layers,
-    written: &Written,
-    changes: &[CameraChange],
-) -> (Vec<Setting>, Vec<CameraSettings>) {
-    let keys = values(layers).into_iter().map(|(_, value)| value);
-    let first = written.ids(&[]).first().map(|id| (*id).to_owned());
-    let camera = |id: &str| {
-        let explained = written.explain(&id.parse().ok()?, changes)?;
-        let is_first = first.as_deref() == Some(id);
-        let keys = explained.keys.into_iter().map(|key| {
-            let by = layers.set_by(&format!("camera.{}", key.name));
-            let by = by.filter(|(layer, _)| is_first && *layer == key.from);
-            Setting {
-                by: by.map(|(_, by)| by.to_owned()),
-                name: key.name,
-                value: key.value,
-                from: key.from,
-            }
-        });
-        Some(CameraSettings {
-            id: id.to_owned(),
-            is_added: written.get(id).is_none(),
-            keys: keys.collect(),
-        })
-    };
-    let ids = written.ids(changes);
-    (keys.collect(), ids.into_iter().filter_map(camera).collect())
-}
-
 /// Thinks a change through.
 pub(crate) fn propose(
     layers: &Layers,
     written: &Written,
     changes: &[CameraChange],
+    now: &Values,
     wanted: &Wanted,
 ) -> Proposal {
     let mut draft = Draft {
@@ -157,9 +93,12 @@ pub(crate) fn propose(
         match whole(layers, &text, &after) {
             Ok((new_layers, new_written, new)) => {
                 let old = written.with(changes).unwrap_or_default();
+                // It was checked just now, and so was what is in force.
+                let pending = new_layers.partly(now).map(|partly| partly.pending);
                 compare(
                     (layers, written, changes, &old),
                     (&new_layers, &new_written, &after, &new),
+                    &pending.unwrap_or_default(),
                     &mut outlook,
                 );
             }
@@ -425,169 +364,6 @@ fn to_toml(value: &Value) -> Result<Option<toml::Value>, String> {
         .map_err(|error| error.to_string())
 }
 
-type State<'a> = (&'a Layers, &'a Written, &'a [CameraChange], &'a [Camera]);
-
-/// The difference between what holds and what would.
-fn compare(old: State<'_>, new: State<'_>, outlook: &mut Outlook) {
-    let text = &mut outlook.difference;
-    let mut table = "";
-    for ((key, was), (_, will)) in values(old.0).into_iter().zip(values(new.0)) {
-        if was.value == will.value {
-            continue;
-        }
-        let (place, name) = key.path.rsplit_once('.').unwrap_or_default();
-        if place != table {
-            let _ = writeln!(text, "  [{place}]");
-            table = place;
-        }
-        line(text, '-', name, &was.value);
-        line(text, '+', name, &will.value);
-        outlook.changes += 1;
-        if key.effect == Effect::Server || key.path == "quality.policy" {
-            outlook.waits.push(key.path.to_owned());
-        }
-    }
-    let ids = |(_, written, changes, _): &State<'_>| -> Vec<String> {
-        let ids = written.ids(changes).into_iter();
-        ids.map(str::to_owned).collect()
-    };
-    let (was, will) = (ids(&old), ids(&new));
-    let mut all = was.clone();
-    all.extend(will.iter().filter(|id| !was.contains(id)).cloned());
-    for id in all {
-        let keys = |(_, written, changes, _): &State<'_>| written.keys_of(&id, changes);
-        let (before, after) = (keys(&old), keys(&new));
-        let lines = camera_lines(before.as_ref(), after.as_ref());
-        if !lines.is_empty() {
-            let sign = match (&before, &after) {
-                (None, _) => '+',
-                (_, None) => '-',
-                _ => ' ',
-            };
-            let _ = writeln!(text, "{sign} [[camera]] {id}");
-            outlook.changes += lines.len();
-            for (name, was, will) in lines {
-                if let Some(was) = was {
-                    line(text, '-', name, &was);
-                }
-                if let Some(will) = will {
-                    line(text, '+', name, &will);
-                }
-            }
-        }
-        let find = |cameras: &[Camera]| cameras.iter().find(|one| one.id.as_str() == id).cloned();
-        if find(old.3) != find(new.3) {
-            outlook.restarts.push(id);
-        }
-    }
-}
-
-type Line = (&'static str, Option<Value>, Option<Value>);
-
-fn camera_lines(before: Option<&Keys>, after: Option<&Keys>) -> Vec<Line> {
-    let defaults = table::defaults();
-    let value = |keys: Option<&Keys>, name: &str| {
-        let written = keys?.get(name).cloned();
-        let default = || defaults["camera"].get(name).cloned();
-        written.or_else(default).filter(|value| !value.is_null())
-    };
-    let names = KEYS.iter().filter(|key| is_of_camera(key));
-    let names = names.map(|key| key.path.trim_start_matches("camera."));
-    let changed = |name: &'static str| {
-        let (was, will) = (value(before, name), value(after, name));
-        // Of one that comes or goes, only what is written.
-        let is_written = |keys: Option<&Keys>| keys.is_some_and(|keys| keys.contains_key(name));
-        let is_new = before.is_none() || after.is_none();
-        let is_shown = !is_new || is_written(before) || is_written(after);
-        (!is_same(was.as_ref(), will.as_ref()) && is_shown).then(|| masked(name, was, will))
-    };
-    names.filter_map(changed).collect()
-}
-
-/// 20 and 20.0 are one rate.
-fn is_same(a: Option<&Value>, b: Option<&Value>) -> bool {
-    let number = |value: Option<&Value>| value.and_then(Value::as_f64);
-    a == b || number(a).is_some() && number(a) == number(b)
-}
-
-fn masked(name: &'static str, was: Option<Value>, will: Option<Value>) -> Line {
-    if name != "source" {
-        return (name, was, will);
-    }
-    let shown = |value: Option<Value>| {
-        value.map(|value| without_secrets(value.as_str().unwrap_or_default()))
-    };
-    let (was, mut will) = (shown(was), shown(will));
-    if was.is_some() && was == will {
-        will = will.map(|shown| format!("{shown} (another login or query)"));
-    }
-    (name, was.map(Value::from), will.map(Value::from))
-}
-
-fn line(text: &mut String, sign: char, name: &str, value: &Value) {
-    let value = match value {
-        Value::Null => "(none)".to_owned(),
-        value => value.to_string(),
-    };
-    let _ = writeln!(text, "{sign} {name} = {value}");
-}
-
-/// The configuration as TOML: no comments, and sources without their logins.
-pub(crate) fn export(layers: &Layers, written: &Written, changes: &[CameraChange]) -> String {
-    let mut all = file_values(layers);
-    let cameras = written.ids(changes).into_iter().filter_map(|id| {
-        let mut keys = written.keys_of(id, changes)?;
-        if let Some(Value::String(source)) = keys.get_mut("source") {
-            *source = without_secrets(source);
-        }
-        Some(Value::Object(keys))
-    });
-    all["camera"] = json!(cameras.collect::<Vec<_>>());
-    let table = toml::Table::try_from(all).unwrap_or_default();
-    format!(
-        "# Configuration of my-cctv-server. Logins and queries of cameras' addresses are left out.\n\n{table}"
-    )
-}
-
-/// A camera with these keys, checked by itself; with the id of one that is there, they go over its own.
-pub(crate) fn camera_of(
-    written: &Written,
-    changes: &[CameraChange],
-    keys: &Keys,
-) -> Result<Camera, Refusal> {
-    check_keys(keys)?;
-    let id = keys.get("id").and_then(Value::as_str).unwrap_or("test");
-    let mut all = written.keys_of(id, changes).unwrap_or_default();
-    for (name, value) in keys {
-        let was = all.get(name).and_then(Value::as_str).unwrap_or_default();
-        // As it was shown, without its login.
-        if name == "source" && value.as_str() == Some(&without_secrets(was)) {
-            continue;
-        }
-        if value.is_null() {
-            all.remove(name);
-        } else {
-            all.insert(name.clone(), value.clone());
-        }
-    }
-    all.insert("id".to_owned(), id.into());
-    let one = CameraChange {
-        id: id.to_owned(),
-        kind: Kind::Added,
-        keys: all,
-    };
-    let alone = written.without_cameras();
-    let cameras = alone.with(std::slice::from_ref(&one)).map_err(|error| {
-        let key = error.at.map_or("source", |(_, key)| key);
-        Refusal::Key {
-            key: key.to_owned(),
-            problem: error.problem,
-        }
-    })?;
-    let no_camera = || Refusal::NoSuchCamera;
-    cameras.into_iter().next().ok_or_else(no_camera)
-}
-
 /// For those that were added: the layer of a change.
 impl CameraChange {
     pub(crate) fn is_added(&self) -> bool {
@@ -597,8 +373,9 @@ impl CameraChange {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::export, *};
     use crate::args::Options;
+    use serde_json::json;
 
     const FILE: &str = "# Mine.\n[server]\nmax_viewers = 5 # five\n[[camera]]\nid = \"door\"\n\
         source = \"http://me:secret@10.0.0.2/x?key=secret\" # the street\n[[camera]]\nid = \"yard\"\nsource = \"test\"\n";
@@ -619,7 +396,8 @@ mod tests {
         };
         let layers = Layers::read(&options).unwrap();
         let (_, written) = layers.check().unwrap();
-        (propose(&layers, &written, changes, wanted), layers)
+        let now = Values::of(&layers);
+        (propose(&layers, &written, changes, &now, wanted), layers)
     }
 
     fn keys(keys: Value, cameras: Value) -> Wanted {
@@ -632,8 +410,8 @@ mod tests {
     #[test]
     fn a_change_is_told_before_it_is_made() {
         let wanted = keys(
-            json!({"server.max_viewers": 7, "limits.api_per_minute": null}),
-            json!({"yard": {"framerate": 5, "name": "Back"}}),
+            json!({"server.max_viewers": 7, "server.port": 7, "limits.api_per_minute": null}),
+            json!({"yard": {"framerate": 5, "name": "Back"}, "door": {"linger_s": 2}}),
         );
         let (Proposal { text, outlook, .. }, _) = with(FILE, &[], &[], &wanted);
         assert!(outlook.errors.is_empty(), "{:?}", outlook.errors);
@@ -644,15 +422,14 @@ mod tests {
         );
         assert_eq!(
             outlook.difference,
-            "  [server]\n- max_viewers = 5\n+ max_viewers = 7\n  [[camera]] yard\n\
+            "  [server]\n- port = 3000\n+ port = 7\n- max_viewers = 5\n+ max_viewers = 7\n\
+             \x20 [[camera]] door\n- linger_s = 10.0\n+ linger_s = 2\n  [[camera]] yard\n\
              + name = \"Back\"\n- framerate = 20.0\n+ framerate = 5\n"
         );
+        assert_eq!(outlook.live, ["server.max_viewers", "door.linger_s"]);
         assert_eq!(
-            (outlook.restarts, outlook.waits),
-            (
-                vec!["yard".to_owned()],
-                vec!["server.max_viewers".to_owned()]
-            )
+            (&*outlook.restarts, &*outlook.waits),
+            (&["yard".to_owned()][..], &["server.port".to_owned()][..])
         );
     }
 

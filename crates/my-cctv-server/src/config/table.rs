@@ -23,15 +23,17 @@ use Kind::{List, Number, Text, Whole, Word, YesNo};
 /// When a change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
+    /// At once, and nobody who is connected and still allowed notices.
+    Now,
     /// The camera is started again; its viewers stay connected.
     Camera,
-    /// All cameras are.
+    /// Cameras are, where their pictures become others by it; the rest holds at once.
     Cameras,
     /// At the next start of the server.
     Server,
 }
 
-use Effect::{Camera, Cameras, Server};
+use Effect::{Camera, Cameras, Now, Server};
 
 /// Who may change a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,64 +78,64 @@ const COUNT: Kind = Whole(0, u32::MAX as i64);
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
     key("camera.id", Text, Camera, FileOnly, "Name in addresses: a-z, 0-9, - and _."),
-    key("camera.name", Text, Camera, Page, "Name for people."),
+    key("camera.name", Text, Now, Page, "Name for people."),
     key("camera.source", Text, Camera, Page, "Where the pictures come from: auto, rpicam, v4l2:/dev/video0, http://…, rtsp://…, test."),
     key("camera.program", Text, Camera, FileOnly, "The camera program instead of rpicam-vid."),
     key("camera.width", Whole(16, 4096), Camera, Page, "Width of the pictures in pixels."),
     key("camera.height", Whole(16, 4096), Camera, Page, "Height of the pictures in pixels."),
     key("camera.framerate", Number(0.1, 240.0), Camera, Page, "Frames per second."),
     key("camera.quality", Whole(1, 100), Camera, Page, "JPEG quality."),
-    key("camera.linger_s", Number(0.0, 86_400.0), Camera, Page, "Seconds the camera runs on after the last viewer."),
-    key("camera.no_frame_timeout_s", Number(0.5, 3600.0), Camera, Page, "Seconds without a picture after which it is started again."),
-    key("camera.first_frame_timeout_s", Number(1.0, 3600.0), Camera, Page, "The same for the first picture after a start."),
-    key("camera.recovered_after_s", Number(1.0, 86_400.0), Camera, Page, "Seconds with pictures after which a failure counts as over."),
+    key("camera.linger_s", Number(0.0, 86_400.0), Now, Page, "Seconds the camera runs on after the last viewer."),
+    key("camera.no_frame_timeout_s", Number(0.5, 3600.0), Now, Page, "Seconds without a picture after which it is started again."),
+    key("camera.first_frame_timeout_s", Number(1.0, 3600.0), Now, Page, "The same for the first picture after a start."),
+    key("camera.recovered_after_s", Number(1.0, 86_400.0), Now, Page, "Seconds with pictures after which a failure counts as over."),
     key("camera.max_frame_bytes", Whole(1024, 256 << 20), Camera, Page, "Larger pictures are dropped."),
     key("server.listen", Text, Server, Page, "Address to listen on; :: takes IPv4 too."),
     key("server.port", PORT, Server, Page, "Port to listen on; 0 takes a free one."),
     key("server.base_path", Text, Server, Page, "Path in front of every route, such as /webcam."),
     key("server.data_dir", Text, Server, FileOnly, "Folder for what the server keeps."),
-    key("server.max_viewers", Whole(1, 100_000), Server, Page, "Streams at the same time, over all cameras."),
-    key("server.max_connections", Whole(1, 1_000_000), Server, Page, "Connections at the same time; without it, the streams and 256 more."),
-    key("server.viewer_timeout_s", Whole(1, 3600), Server, Page, "A viewer that takes nothing for so many seconds is closed."),
-    key("server.head_timeout_s", Whole(1, 3600), Server, Page, "Seconds within which a request has to be there."),
-    key("server.snapshot_timeout_s", Whole(1, 600), Server, Page, "Seconds that a snapshot waits for a camera to start."),
-    key("server.language", Word(&["en", "ko"]), Cameras, Page, "Language of what is written into pictures that say that there is none."),
-    key("server.hosts", List, Server, Page, "Further names by which the server may be called."),
-    key("server.allow", List, Server, Page, "Networks that may come in; with none, all may."),
-    key("server.deny", List, Server, Page, "Networks that may not come in."),
-    key("server.trusted_proxies", List, Server, Page, "Reverse proxies, as networks."),
-    key("server.proxy_protocol", YesNo, Server, Page, "Connections of trusted proxies begin with a PROXY header."),
-    key("server.cors_origins", List, Server, Page, "Pages of other sites that may use the API from a browser."),
-    key("server.frame_ancestors", List, Server, Page, "Who may put the page into a frame: self, none, * or origins."),
+    key("server.max_viewers", Whole(1, 100_000), Now, Page, "Streams at the same time, over all cameras."),
+    key("server.max_connections", Whole(1, 1_000_000), Now, Page, "Connections at the same time; without it, the streams and 256 more."),
+    key("server.viewer_timeout_s", Whole(1, 3600), Now, Page, "A viewer that takes nothing for so many seconds is closed."),
+    key("server.head_timeout_s", Whole(1, 3600), Now, Page, "Seconds within which a request has to be there."),
+    key("server.snapshot_timeout_s", Whole(1, 600), Now, Page, "Seconds that a snapshot waits for a camera to start."),
+    key("server.language", Word(&["en", "ko"]), Now, Page, "Language of what is written into pictures that say that there is none."),
+    key("server.hosts", List, Now, Page, "Further names by which the server may be called."),
+    key("server.allow", List, Now, Page, "Networks that may come in; with none, all may."),
+    key("server.deny", List, Now, Page, "Networks that may not come in."),
+    key("server.trusted_proxies", List, Now, Page, "Reverse proxies, as networks."),
+    key("server.proxy_protocol", YesNo, Now, Page, "Connections of trusted proxies begin with a PROXY header."),
+    key("server.cors_origins", List, Now, Page, "Pages of other sites that may use the API from a browser."),
+    key("server.frame_ancestors", List, Now, Page, "Who may put the page into a frame: self, none, * or origins."),
     key("server.tls.enabled", YesNo, Server, Page, "Encrypted connections (HTTPS)."),
-    key("server.tls.certificate", Text, Server, FileOnly, "PEM file with the certificate."),
-    key("server.tls.key", Text, Server, FileOnly, "PEM file with its key."),
+    key("server.tls.certificate", Text, Now, FileOnly, "PEM file with the certificate."),
+    key("server.tls.key", Text, Now, FileOnly, "PEM file with its key."),
     key("server.tls.redirect_from", PORT, Server, Page, "A plain port beside it that sends visitors to the encrypted one."),
-    key("server.tls.acme.domains", List, Server, Page, "Names for which a certificate is ordered from an authority."),
-    key("server.tls.acme.email", Text, Server, Page, "Where the authority may write to."),
-    key("server.tls.acme.directory", Text, Server, FileOnly, "The authority, as the address of its ACME directory."),
-    key("server.tls.acme.challenge", Word(&["tls-alpn-01", "http-01"]), Server, Page, "How the authority sees that the names lead here."),
-    key("server.tls.acme.root_certificate", Text, Server, FileOnly, "PEM file with authorities to believe besides the system's."),
+    key("server.tls.acme.domains", List, Now, Page, "Names for which a certificate is ordered from an authority."),
+    key("server.tls.acme.email", Text, Now, Page, "Where the authority may write to."),
+    key("server.tls.acme.directory", Text, Now, FileOnly, "The authority, as the address of its ACME directory."),
+    key("server.tls.acme.challenge", Word(&["tls-alpn-01", "http-01"]), Now, Page, "How the authority sees that the names lead here."),
+    key("server.tls.acme.root_certificate", Text, Now, FileOnly, "PEM file with authorities to believe besides the system's."),
     key("auth.enabled", YesNo, Server, FileOnly, "Whoever wants to see something has to log in."),
     key("auth.database", Text, Server, FileOnly, "The file with the accounts."),
-    key("auth.alarm_failures", Whole(0, 1000), Server, Page, "So many failed logins from one address are an incident; 0: never."),
-    key("auth.alarm_failures_in_all", Whole(0, 1000), Server, Page, "The same from all addresses together; 0: never."),
-    key("auth.alarm_window_s", Whole(1, 86_400), Server, Page, "Seconds within which they are counted."),
-    key("auth.alarm_quiet_s", Whole(1, 86_400), Server, Page, "Seconds without a failed login after which the incident is over."),
-    key("audit.retention_days", Whole(1, 36_500), Server, Page, "Days for which the audit log is kept."),
-    key("audit.max_entries", Whole(1000, 10_000_000), Server, Page, "Entries of the audit log at the most."),
+    key("auth.alarm_failures", Whole(0, 1000), Now, Page, "So many failed logins from one address are an incident; 0: never."),
+    key("auth.alarm_failures_in_all", Whole(0, 1000), Now, Page, "The same from all addresses together; 0: never."),
+    key("auth.alarm_window_s", Whole(1, 86_400), Now, Page, "Seconds within which they are counted."),
+    key("auth.alarm_quiet_s", Whole(1, 86_400), Now, Page, "Seconds without a failed login after which the incident is over."),
+    key("audit.retention_days", Whole(1, 36_500), Now, Page, "Days for which the audit log is kept."),
+    key("audit.max_entries", Whole(1000, 10_000_000), Now, Page, "Entries of the audit log at the most."),
     key("storage.index", Text, Server, FileOnly, "The file with the incidents."),
-    key("incidents.retention_days", Whole(1, 36_500), Server, Page, "Days for which an incident is kept after its end."),
-    key("incidents.max", Whole(1, 1_000_000), Server, Page, "Incidents kept at the most."),
-    key("limits.streams_per_15_min", COUNT, Server, Page, "Streams an address may open in 15 minutes; 0 is no limit."),
-    key("limits.streams_per_15_min_and_account", COUNT, Server, Page, "The same for each user, token and link."),
-    key("limits.api_per_minute", COUNT, Server, Page, "Requests to the API an address may send in a minute; 0 is no limit."),
-    key("limits.api_per_minute_and_account", COUNT, Server, Page, "The same for each user, token and link."),
-    key("limits.connections_per_address", COUNT, Server, Page, "Connections an address may have at a time; 0 for any number."),
-    key("log.level", Text, Server, Page, "error, warn, info, debug or trace, or per part: info,camera=debug."),
+    key("incidents.retention_days", Whole(1, 36_500), Now, Page, "Days for which an incident is kept after its end."),
+    key("incidents.max", Whole(1, 1_000_000), Now, Page, "Incidents kept at the most."),
+    key("limits.streams_per_15_min", COUNT, Now, Page, "Streams an address may open in 15 minutes; 0 is no limit."),
+    key("limits.streams_per_15_min_and_account", COUNT, Now, Page, "The same for each user, token and link."),
+    key("limits.api_per_minute", COUNT, Now, Page, "Requests to the API an address may send in a minute; 0 is no limit."),
+    key("limits.api_per_minute_and_account", COUNT, Now, Page, "The same for each user, token and link."),
+    key("limits.connections_per_address", COUNT, Now, Page, "Connections an address may have at a time; 0 for any number."),
+    key("log.level", Text, Now, Page, "error, warn, info, debug or trace, or per part: info,camera=debug."),
     key("log.format", Word(&["auto", "human", "json"]), Server, Page, "How log lines look."),
     key("quality.policy", Word(&["fixed", "viewers", "per-viewer"]), Cameras, Page, "Who decides about the quality of a viewer's pictures: nobody, how many watch, or each viewer's line."),
-    key("quality.max_cpu_percent", Whole(1, 100), Server, Page, "CPU time for making smaller pictures, in percent of one core."),
+    key("quality.max_cpu_percent", Whole(1, 100), Now, Page, "CPU time for making smaller pictures, in percent of one core."),
 ];
 
 /// The key with this path.
@@ -216,6 +218,7 @@ fn describe(key: &Key, default: Value) -> Value {
     about.insert("default".to_owned(), default);
     about.insert("description".to_owned(), key.about.into());
     let effect = match key.effect {
+        Now => "now",
         Camera => "camera",
         Cameras => "cameras",
         Server => "server",
@@ -323,7 +326,9 @@ mod tests {
             (&viewers["minimum"], &viewers["default"]),
             (&json!(1), &json!(15))
         );
-        assert_eq!(viewers["x-effect"], "server");
+        assert_eq!(viewers["x-effect"], "now");
+        let port = &schema["properties"]["server"]["properties"]["port"];
+        assert_eq!(port["x-effect"], "server");
         let camera = &schema["properties"]["camera"]["items"]["properties"];
         assert_eq!(camera["program"]["readOnly"], true);
         assert_eq!(camera["framerate"]["default"], 20.0);

@@ -123,7 +123,11 @@ fn a_changed_file_is_taken_over_by_itself_and_a_bad_one_is_not() {
             .unwrap()
             .insert("max_viewers".to_owned(), 3.into());
     });
-    server.log.message("a key of [server] or [quality] changed");
+    server.log.find("what is live now", |line| {
+        let is_live = line.fields.get("live")? == "server.max_viewers";
+        (line.message == "configuration taken over" && is_live).then_some(())
+    });
+    watcher.more_parts(2);
     drop(watcher);
     server.stop();
 }

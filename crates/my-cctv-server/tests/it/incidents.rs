@@ -62,8 +62,10 @@ fn kept(data: &Path) -> Vec<hub::Incident> {
 fn in_index<T>(data: &Path, ledger: Ledger, work: impl AsyncFnOnce(Index) -> T) -> T {
     let config = Config {
         path: data.join("index.db"),
-        most_incidents: 10_000,
-        incident_days: 365,
+        retention: index::Retention {
+            most_incidents: 10_000,
+            incident_days: 365,
+        },
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

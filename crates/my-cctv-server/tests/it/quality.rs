@@ -507,6 +507,48 @@ fn a_fixed_quality_stays_and_a_wish_is_still_a_wish() {
 }
 
 #[test]
+fn another_policy_holds_for_those_who_watch() {
+    let mut server = camera().quality("policy", "fixed").start();
+    let line = Line {
+        bits_per_s: 1_000_000,
+        delay: Duration::from_millis(5),
+    };
+    let proxy = Proxy::to(server.address, line);
+    let slow = Watcher::of(Parts::of(
+        Client::new(proxy.address).request("GET", "/stream"),
+    ));
+    slow.more_pictures(4);
+    let rendition = || server.json("/api/v1/viewers")["viewers"][0]["rendition"].clone();
+    assert_eq!(rendition(), "original");
+    let put = |policy: &str| {
+        let client = Client::new(server.address).header("If-Match", "*");
+        let change = serde_json::json!({"keys": {"quality.policy": policy}});
+        let done = client.json(&change).request("PUT", "/api/v1/config").json();
+        assert_eq!(done["live"], serde_json::json!(["quality.policy"]));
+        done["restarts"].clone()
+    };
+    assert_eq!(put("per-viewer"), serde_json::json!([]));
+    eventually("smaller pictures", || {
+        (rendition() != "original").then_some(())
+    });
+    assert_eq!(put("fixed"), serde_json::json!([]));
+    eventually("the camera's own pictures", || {
+        (rendition() == "original").then_some(())
+    });
+    assert_eq!(server.sim_starts().len(), 1);
+    // Here the camera itself becomes another one.
+    assert_eq!(put("viewers"), serde_json::json!(["main"]));
+    eventually("a larger camera", || {
+        let last = server.sim_arguments().pop()?;
+        last.contains("--width 1280 --height 720").then_some(())
+    });
+    slow.more_pictures(2);
+    assert!(slow.is_watching(), "from the first picture on");
+    drop(slow);
+    server.stop();
+}
+
+#[test]
 fn the_more_watch_the_less_each_of_them_gets() {
     let mut server = Setup::camera_sim()
         .quality("policy", "viewers")

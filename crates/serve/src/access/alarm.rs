@@ -11,7 +11,10 @@ use tokio::{sync::Notify, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::gate::{AlarmConfig, Burst, Bursts, Change, Tried};
+use crate::{
+    InForce,
+    gate::{Burst, Bursts, Change, Tried},
+};
 
 /// The incident's cause.
 const CODE: &str = "login_burst";
@@ -19,14 +22,17 @@ const CODE: &str = "login_burst";
 /// Hears of every login that failed.
 #[derive(Debug)]
 pub(crate) struct Alarm {
+    in_force: InForce,
     bursts: Mutex<Bursts>,
     ledger: Ledger,
     began: Notify,
 }
 
 impl Alarm {
-    pub(crate) fn new(config: AlarmConfig, ledger: Ledger) -> Arc<Self> {
+    pub(crate) fn new(in_force: InForce, ledger: Ledger) -> Arc<Self> {
+        let config = in_force.ask(|config| config.alarm);
         Arc::new(Self {
+            in_force,
             bursts: Mutex::new(Bursts::new(config)),
             ledger,
             began: Notify::new(),
@@ -34,7 +40,9 @@ impl Alarm {
     }
 
     fn lock(&self) -> MutexGuard<'_, Bursts> {
-        self.bursts.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut bursts = self.bursts.lock().unwrap_or_else(PoisonError::into_inner);
+        bursts.set(self.in_force.ask(|config| config.alarm));
+        bursts
     }
 
     /// Somebody at this address could not log in with this.
@@ -67,6 +75,7 @@ impl Alarm {
 
     /// Ends bursts when they are over, until `stop`.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut changes = self.in_force.watch();
         loop {
             let end = self.lock().ends_at();
             tokio::select! {
@@ -75,6 +84,7 @@ impl Alarm {
                     return;
                 }
                 () = self.began.notified(), if end.is_none() => continue,
+                Ok(()) = changes.changed() => continue,
                 () = sleep_until(end.unwrap_or_else(Instant::now).into()), if end.is_some() => {}
             }
             let ended = self.lock().take_ended(Instant::now());

@@ -65,12 +65,14 @@ impl Door {
 /// Follows the rights until `stop`.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
     let mut changes = app.accounts.watch();
+    let mut lists = app.in_force.watch();
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             Ok(()) = changes.changed() => {}
+            Ok(()) = lists.changed() => {}
             _ = looks.tick() => {
                 if let Err(error) = app.accounts.look().await {
                     warn!(%error, "the accounts could not be looked at");
@@ -82,7 +84,17 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 }
 
 fn ask_again(app: &App) {
+    let current = app.in_force.load();
+    let rules = &current.rules;
     for viewer in app.viewers.list() {
+        if !rules.is_allowed(viewer.address.ip()) {
+            info!(
+                viewer = viewer.id,
+                "server.allow or server.deny does not let the address in any more"
+            );
+            app.viewers.end(viewer.id);
+            continue;
+        }
         let still = app.accounts.again(viewer.visa.0.key, viewer.address.ip());
         if !still.is_some_and(|who| who.may(Action::Stream, Some(viewer.camera.as_str()))) {
             info!(viewer = viewer.id, "the right to this stream is gone");
@@ -92,7 +104,8 @@ fn ask_again(app: &App) {
     for door in app.doors.all() {
         // With other rights it is another conversation: the client comes back and is greeted anew.
         let still = app.accounts.again(door.visa.0.key, door.from);
-        if !still.is_some_and(|who| is_same(&who, &door.visa.0)) {
+        let is_here = rules.is_allowed(door.from);
+        if !is_here || !still.is_some_and(|who| is_same(&who, &door.visa.0)) {
             door.shut.cancel();
         }
     }

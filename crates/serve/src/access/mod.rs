@@ -94,7 +94,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Err(problem) => return problem.into_response(),
     };
     if let Some(who) = &who
-        && let Err(problem) = app.requests.check(who, &method, parts.uri.path())
+        && let gate = &app.in_force.load().config.gate
+        && let Err(problem) = app.requests.check(gate, who, &method, parts.uri.path())
     {
         return problem.into_response();
     }

@@ -107,6 +107,11 @@ impl Bursts {
         }
     }
 
+    /// Another configuration; what was counted so far stays.
+    pub(crate) fn set(&mut self, config: AlarmConfig) {
+        self.config = config;
+    }
+
     /// The burst that goes on.
     pub(crate) fn burst(&self) -> Option<&Burst> {
         self.burst.as_ref()

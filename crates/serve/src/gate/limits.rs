@@ -24,7 +24,7 @@ use governor::{
 
 use tracing::info;
 
-use super::flood::Flood;
+use super::{GateConfig, flood::Flood};
 
 /// Addresses that are remembered at a time; about 5 MB. Whoever has more of them is not stopped by counting each.
 const MOST_KEYS: usize = 50_000;
@@ -106,24 +106,61 @@ impl<K: Clone + Eq + Hash> Keyed<K> {
     }
 }
 
+/// A limit that may become another one while the server runs. Then all counts begin anew.
+pub(super) struct Adjusted<K: Clone + Eq + Hash> {
+    period: Duration,
+    made: Mutex<(u32, Option<Arc<Keyed<K>>>)>,
+}
+
+impl<K: Clone + Eq + Hash> fmt::Debug for Adjusted<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, limit) = &*self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut debug = f.debug_struct("Adjusted");
+        debug.field("count", count).field("limit", limit).finish()
+    }
+}
+
+impl<K: Clone + Eq + Hash> Adjusted<K> {
+    pub(super) fn new(period: Duration) -> Self {
+        Self {
+            period,
+            made: Mutex::new((0, None)),
+        }
+    }
+
+    /// The limit of so many; none for 0.
+    pub(super) fn of(&self, count: u32) -> Option<Arc<Keyed<K>>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.0 != count {
+            *made = (count, Keyed::new(count, self.period).map(Arc::new));
+        }
+        made.1.clone()
+    }
+
+    fn is_limited(&self) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.1.is_some()
+    }
+}
+
 /// Requests made by each account.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    limit: Option<Keyed<Account>>,
+    limit: Adjusted<Account>,
     refused: Flood,
 }
 
 impl Requests {
-    pub(super) fn new(per_minute: u32) -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            limit: Keyed::new(per_minute, Duration::from_secs(60)),
+            limit: Adjusted::new(Duration::from_secs(60)),
             refused: Flood::default(),
         })
     }
 
-    /// Counts one; or says how long to wait for the next.
-    pub(super) fn count(&self, who: &Who) -> Result<(), Duration> {
-        let (Some(limit), Some(account)) = (&self.limit, Account::of(who)) else {
+    /// Counts one of so many; or says how long to wait for the next.
+    pub(super) fn count(&self, per_minute: u32, who: &Who) -> Result<(), Duration> {
+        let (Some(limit), Some(account)) = (self.limit.of(per_minute), Account::of(who)) else {
             return Ok(());
         };
         limit.check(account).inspect_err(|_| {
@@ -156,7 +193,7 @@ pub(crate) enum Refused {
 
 #[derive(Debug)]
 struct Counted<K: Clone + Eq + Hash> {
-    limit: Option<Keyed<K>>,
+    limit: Adjusted<K>,
     returns: Mutex<Returns<K>>,
 }
 
@@ -170,10 +207,10 @@ pub(crate) struct Opening {
 }
 
 impl Openings {
-    pub(super) fn new(of_address: u32, of_account: u32) -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            addresses: Counted::new(of_address),
-            accounts: Counted::new(of_account),
+            addresses: Counted::new(),
+            accounts: Counted::new(),
             refused: Flood::default(),
         })
     }
@@ -181,16 +218,23 @@ impl Openings {
     /// Counts one; or says how long to wait for the next.
     pub(crate) fn open(
         self: &Arc<Self>,
+        config: &GateConfig,
         address: IpAddr,
         account: Option<Account>,
     ) -> Result<Opening, Refused> {
         let since = Instant::now();
         let key = key(address);
         // The address first: whoever is refused by it takes nothing from others with the same account.
-        let counted = self.addresses.open(key, since).map_err(Refused::Address);
+        let (of_address, of_account) = (
+            config.streams_per_15_min,
+            config.streams_per_15_min_and_account,
+        );
+        let counted = self.addresses.open(of_address, key, since);
+        let counted = counted.map_err(Refused::Address);
         let counted = counted.and_then(|()| {
             account.map_or(Ok(()), |account| {
-                self.accounts.open(account, since).map_err(Refused::Account)
+                let counted = self.accounts.open(of_account, account, since);
+                counted.map_err(Refused::Account)
             })
         });
         counted.inspect_err(|refused| {
@@ -213,22 +257,22 @@ impl Openings {
 }
 
 impl<K: Copy + Eq + Hash> Counted<K> {
-    fn new(per_15_min: u32) -> Self {
+    fn new() -> Self {
         Self {
-            limit: Keyed::new(per_15_min, Duration::from_secs(15 * 60)),
+            limit: Adjusted::new(Duration::from_secs(15 * 60)),
             returns: Mutex::default(),
         }
     }
 
-    fn open(&self, key: K, now: Instant) -> Result<(), Duration> {
-        match &self.limit {
+    fn open(&self, per_15_min: u32, key: K, now: Instant) -> Result<(), Duration> {
+        match self.limit.of(per_15_min) {
             Some(limit) if !self.returns().take(key, now) => limit.check(key),
             _ => Ok(()),
         }
     }
 
     fn left(&self, key: K, since: Instant, now: Instant) {
-        if self.limit.is_some() {
+        if self.limit.is_limited() {
             self.returns().left(key, since, now);
         }
     }
@@ -296,11 +340,8 @@ const RESERVE: usize = 64;
 const FEW: u32 = 8;
 
 /// Connections at the same time, by address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Crowd {
-    most: u32,
-    /// From so many connections of all addresses together, the reserve is reached.
-    scarce_from: usize,
     open: Mutex<Open>,
 }
 
@@ -318,24 +359,18 @@ pub(super) struct Member {
 }
 
 impl Crowd {
-    /// 0 is no limit.
-    pub(super) fn new(most: u32, most_together: usize) -> Arc<Self> {
-        Arc::new(Self {
-            most,
-            scarce_from: most_together - RESERVE.min(most_together / 4),
-            open: Mutex::default(),
-        })
-    }
-
-    pub(super) fn join(self: &Arc<Self>, address: IpAddr) -> Option<Member> {
+    /// One more, where an address may have `most` (0 is no limit) and all together `most_together`.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        address: IpAddr,
+        most: u32,
+        most_together: usize,
+    ) -> Option<Member> {
         let key = key(address);
         let mut open = self.lock();
-        let is_scarce = open.total >= self.scarce_from;
-        let most = if is_scarce {
-            self.most.min(FEW)
-        } else {
-            self.most
-        };
+        let scarce_from = most_together - RESERVE.min(most_together / 4);
+        let is_scarce = open.total >= scarce_from;
+        let most = if is_scarce { most.min(FEW) } else { most };
         let count = open.by_address.entry(key).or_default();
         if most > 0 && *count >= most {
             return None;
@@ -439,8 +474,13 @@ mod tests {
 
     #[test]
     fn an_account_is_counted_wherever_it_comes_from_and_alone() {
-        let openings = Openings::new(4, 3);
-        let open = |address: &str, account| openings.open(ip(address), account).map(drop);
+        let openings = Openings::new();
+        let config = GateConfig {
+            streams_per_15_min: 4,
+            streams_per_15_min_and_account: 3,
+            ..GateConfig::default()
+        };
+        let open = |address: &str, account| openings.open(&config, ip(address), account).map(drop);
         let (one, other) = (Some(Account::Token(1)), Some(Account::User(1)));
         for n in 1..=3 {
             assert_eq!(open(&format!("10.0.0.{n}"), one), Ok(()));
@@ -461,9 +501,11 @@ mod tests {
 
     #[test]
     fn the_last_connections_are_for_addresses_that_have_few() {
-        let crowd = Crowd::new(50, 100);
+        let crowd = Arc::<Crowd>::default();
         let join = |address: &str, times: usize| -> Vec<Member> {
-            (0..times).filter_map(|_| crowd.join(ip(address))).collect()
+            (0..times)
+                .filter_map(|_| crowd.join(ip(address), 50, 100))
+                .collect()
         };
         let first = join("10.0.0.1", 60);
         let second = join("10.0.0.2", 60);
@@ -474,19 +516,33 @@ mod tests {
     }
 
     #[test]
+    fn another_limit_counts_anew_and_the_same_goes_on() {
+        let limit = Adjusted::new(Duration::from_secs(900));
+        let check = |count| limit.of(count).map(|limit| limit.check(1).is_ok());
+        assert_eq!((check(1), check(1)), (Some(true), Some(false)));
+        assert_eq!((check(2), check(2)), (Some(true), Some(true)));
+        assert_eq!((check(2), check(0)), (Some(false), None));
+        assert!(!limit.is_limited());
+        assert_eq!(check(1), Some(true));
+    }
+
+    #[test]
     fn a_connection_is_given_back() {
-        let crowd = Crowd::new(2, 1000);
-        let members = [crowd.join(ip("::1")), crowd.join(ip("::2"))];
+        let crowd = Arc::<Crowd>::default();
+        let join = |address: &str| crowd.join(ip(address), 2, 1000);
+        let members = [join("::1"), join("::2")];
         assert!(members.iter().all(Option::is_some));
-        assert!(crowd.join(ip("::3")).is_none(), "one network");
-        let other = crowd.join(ip("10.0.0.1"));
+        assert!(join("::3").is_none(), "one network");
+        let other = join("10.0.0.1");
         drop(members);
-        assert!(crowd.join(ip("::3")).is_some());
+        assert!(join("::3").is_some());
         drop(other);
         let none = crowd.lock();
         assert!(none.by_address.is_empty() && none.total == 0);
-        let open = Crowd::new(0, 20);
-        let all: Vec<_> = (0..100).map(|_| open.join(ip("::1")).unwrap()).collect();
+        let open = Arc::<Crowd>::default();
+        let all: Vec<_> = (0..100)
+            .map(|_| open.join(ip("::1"), 0, 20).unwrap())
+            .collect();
         assert_eq!(all.len(), 100);
     }
 }

@@ -12,6 +12,7 @@ mod sites;
 mod written;
 
 use std::{
+    future::pending,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -26,7 +27,11 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use tokio::{io::AsyncRead, time::timeout};
+use tokio::{
+    io::AsyncRead,
+    time::{sleep, timeout},
+};
+use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
 
@@ -36,11 +41,14 @@ pub(crate) use limits::{Account, Opening, Openings, Refused, Requests};
 pub use logins::LoginLimiter;
 pub use written::{FrameAncestor, HostName, Origin};
 
-use crate::{problem::Problem, wire::Peer};
+use crate::{InForce, problem::Problem, wire::Peer};
 use flood::Flood;
 use headers::Dress;
-use limits::{Crowd, Keyed, Member};
+use limits::{Adjusted, Crowd, Member};
 use sites::Sites;
+
+/// How long a connection stays whose address is not let in any more.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Who may come in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,17 +79,23 @@ pub struct GateConfig {
     pub connections_per_address: u32,
 }
 
-/// Answers all of it.
+/// What is made of it: another one whenever it changes.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct Rules {
     trusted_proxies: Networks,
     proxy_protocol: bool,
     places: Places,
     sites: Sites,
-    cors_origins: Vec<HeaderValue>,
+    cors: Option<CorsLayer>,
     dress: Dress,
+}
+
+/// Answers all of it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    in_force: InForce,
     streams: Arc<Openings>,
-    api: Option<Keyed<IpAddr>>,
+    api: Adjusted<IpAddr>,
     requests: Arc<Requests>,
     connections: Arc<Crowd>,
     strangers: Flood,
@@ -99,28 +113,62 @@ pub(crate) struct Entry {
     member: Option<Member>,
 }
 
-impl Gate {
-    pub(crate) fn new(config: GateConfig, max_connections: usize) -> Arc<Self> {
-        let hosts = config.hosts.into_iter().map(|host| host.0).collect();
-        let cors_origins: Vec<_> = config.cors_origins.into_iter().map(|o| o.0).collect();
-        let ancestors: Vec<_> = config.frame_ancestors.into_iter().map(|a| a.0).collect();
-        Arc::new(Self {
-            trusted_proxies: config.trusted_proxies,
+impl Rules {
+    pub(crate) fn of(config: &GateConfig) -> Self {
+        let hosts = config.hosts.iter().map(|host| host.0.clone()).collect();
+        let origins: Vec<_> = config.cors_origins.iter().map(|o| o.0.clone()).collect();
+        let ancestors: Vec<_> = config.frame_ancestors.iter().map(|a| a.0.clone()).collect();
+        Self {
+            trusted_proxies: config.trusted_proxies.clone(),
             proxy_protocol: config.proxy_protocol,
             places: Places {
-                allow: config.allow,
-                deny: config.deny,
+                allow: config.allow.clone(),
+                deny: config.deny.clone(),
             },
-            sites: Sites::new(hosts, cors_origins.clone()),
-            cors_origins,
+            sites: Sites::new(hosts, origins.clone()),
+            cors: (!origins.is_empty()).then(|| cors(origins)),
             dress: Dress::new(&ancestors),
-            streams: Openings::new(
-                config.streams_per_15_min,
-                config.streams_per_15_min_and_account,
-            ),
-            api: Keyed::new(config.api_per_minute, Duration::from_secs(60)),
-            requests: Requests::new(config.api_per_minute_and_account),
-            connections: Crowd::new(config.connections_per_address, max_connections),
+        }
+    }
+
+    /// Whether a client of this address may be here.
+    pub(crate) fn is_allowed(&self, address: IpAddr) -> bool {
+        self.places.contain(address.to_canonical())
+    }
+
+    /// The same of whoever is at the other end of a connection: for whom a proxy speaks, its requests tell.
+    fn may_connect(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.contain(address) || self.is_allowed(address)
+    }
+}
+
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_credentials(true)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([
+            header::RETRY_AFTER,
+            header::LOCATION,
+            HeaderName::from_static("x-timestamp"),
+        ])
+}
+
+impl Gate {
+    pub(crate) fn new(in_force: InForce) -> Arc<Self> {
+        Arc::new(Self {
+            in_force,
+            streams: Openings::new(),
+            api: Adjusted::new(Duration::from_secs(60)),
+            requests: Requests::new(),
+            connections: Arc::default(),
             strangers: Flood::default(),
             crowds: Flood::default(),
             eager: Flood::default(),
@@ -142,7 +190,13 @@ impl Gate {
     /// A connection was taken. `None`: it is to be closed at once.
     pub(crate) fn enter(&self, address: SocketAddr) -> Option<Entry> {
         // For whom a proxy speaks is not known yet.
-        let member = if self.trusted_proxies.contain(address.ip()) {
+        let is_proxy = self
+            .in_force
+            .load()
+            .rules
+            .trusted_proxies
+            .contain(address.ip());
+        let member = if is_proxy {
             None
         } else {
             Some(self.admit(address.ip())?)
@@ -152,13 +206,18 @@ impl Gate {
 
     fn admit(&self, address: IpAddr) -> Option<Member> {
         let address = address.to_canonical();
-        if !self.is_allowed(address) {
+        let current = self.in_force.load();
+        if !current.rules.is_allowed(address) {
             if let Some(count) = self.strangers.note() {
                 warn!(%address, count, "connection refused: server.allow or server.deny does not let the address in");
             }
             return None;
         }
-        let member = self.connections.join(address);
+        let member = self.connections.join(
+            address,
+            current.config.gate.connections_per_address,
+            current.config.max_connections,
+        );
         if member.is_none()
             && let Some(count) = self.crowds.note()
         {
@@ -167,8 +226,24 @@ impl Gate {
         member
     }
 
-    fn is_allowed(&self, address: IpAddr) -> bool {
-        self.places.contain(address)
+    /// Ready soon after the address of a connection is not let in any more. An answer that is on its way, such as the one
+    /// to the very change, has a moment.
+    pub(crate) async fn expelled(&self, address: IpAddr) {
+        let mut changes = self.in_force.watch();
+        loop {
+            if !changes.borrow_and_update().rules.may_connect(address) {
+                sleep(LAST_WORD).await;
+                // Somebody may have thought better of it.
+                if !self.in_force.load().rules.may_connect(address) {
+                    info!(%address, "connection closed: server.allow or server.deny does not let the address in any more");
+                    return;
+                }
+                continue;
+            }
+            if changes.changed().await.is_err() {
+                pending().await
+            }
+        }
     }
 
     /// Whose connection it is, once a proxy has said so. `None`: it is to be closed.
@@ -179,14 +254,20 @@ impl Gate {
         patience: Duration,
     ) -> Option<SocketAddr> {
         let proxy = entry.address;
-        if !self.proxy_protocol || entry.member.is_some() {
+        if !self.in_force.load().rules.proxy_protocol || entry.member.is_some() {
             return Some(proxy);
         }
         let announced = timeout(patience, announcement::read(socket)).await;
         match announced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(None) => {}
             Ok(Some(client)) => {
-                if !self.trusted_proxies.contain(client.ip()) {
+                let is_proxy = self
+                    .in_force
+                    .load()
+                    .rules
+                    .trusted_proxies
+                    .contain(client.ip());
+                if !is_proxy {
                     entry.member = Some(self.admit(client.ip())?);
                 }
                 entry.address = client;
@@ -205,39 +286,23 @@ impl Gate {
 
     /// The router behind the gate.
     pub(crate) fn guard(self: &Arc<Self>, router: Router) -> Router {
-        let router = router.layer(middleware::from_fn_with_state(self.clone(), pass));
-        if self.cors_origins.is_empty() {
-            return router;
-        }
-        let cors = CorsLayer::new()
-            .allow_origin(self.cors_origins.clone())
-            .allow_credentials(true)
-            .allow_methods([
-                Method::GET,
-                Method::POST,
-                Method::PUT,
-                Method::PATCH,
-                Method::DELETE,
-            ])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([
-                header::RETRY_AFTER,
-                header::LOCATION,
-                HeaderName::from_static("x-timestamp"),
-            ]);
-        router.layer(cors)
+        router
+            .layer(middleware::from_fn_with_state(self.clone(), pass))
+            .layer(middleware::from_fn_with_state(self.clone(), share))
     }
 
     /// Puts the headers on that every answer has.
     pub(crate) fn dress(&self, response: &mut Response) {
-        self.dress.put_on(response);
+        self.in_force.load().rules.dress.put_on(response);
     }
 
     fn check(&self, request: &mut Request) -> Result<(), Problem> {
         let peer = request.extensions().get::<Peer>().cloned();
         let Some(mut peer) = peer else { return Ok(()) };
+        let current = self.in_force.load();
+        let rules = &current.rules;
         let proxy = peer.address;
-        let seen = forwarded::seen(proxy, request.headers(), &self.trusted_proxies);
+        let seen = forwarded::seen(proxy, request.headers(), &rules.trusted_proxies);
         let seen = seen.map_err(|_| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -247,15 +312,15 @@ impl Gate {
         peer.address = seen.address;
         peer.is_secure = seen.is_https.unwrap_or(peer.is_secure);
         let address = peer.address.ip();
-        // The address of a connection was looked at when it was taken, unless it is a proxy's.
-        if self.trusted_proxies.contain(proxy.ip()) && !self.is_allowed(address) {
+        // The address of a connection was looked at when it was taken, unless it is a proxy's; the lists may be others since.
+        if !rules.is_allowed(address) {
             if let Some(count) = self.strangers.note() {
                 warn!(%address, count, "request refused: server.allow or server.deny does not let the address in");
             }
             let detail = format!("This server does not let the address {address} in.");
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        if let Some(api) = &self.api
+        if let Some(api) = self.api.of(current.config.gate.api_per_minute)
             && is_counted(request.method(), request.uri().path())
         {
             api.check(limits::key(address)).map_err(|wait| {
@@ -265,7 +330,7 @@ impl Gate {
                 Problem::too_many("requests", wait)
             })?;
         }
-        self.check_names(request, seen.host.as_deref(), peer.is_secure)?;
+        self.check_names(&rules.sites, request, seen.host.as_deref(), peer.is_secure)?;
         request.extensions_mut().insert(peer);
         Ok(())
     }
@@ -273,6 +338,7 @@ impl Gate {
     /// The name that the server is called by, and the page that calls it.
     fn check_names(
         &self,
+        sites: &Sites,
         request: &Request,
         forwarded_host: Option<&str>,
         is_https: bool,
@@ -283,7 +349,7 @@ impl Gate {
         let hosts = hosts.map(|host| host.to_str().unwrap_or("?"));
         // A proxy's word about the name may be the client's own: it is one more that has to be right.
         for host in hosts.chain(named).chain(forwarded_host) {
-            if !self.sites.is_ours(host) {
+            if !sites.is_ours(host) {
                 let host = tame(host);
                 if let Some(count) = self.names.note() {
                     warn!(%host, count, "request refused: unknown name of the server; if it is one, add it to server.hosts");
@@ -301,7 +367,7 @@ impl Gate {
             .and_then(|host| host.to_str().ok());
         let host = forwarded_host.or(named).or(host);
         if changes_something(request.method(), headers)
-            && !self.sites.may_change(headers, host, is_https)
+            && !sites.may_change(headers, host, is_https)
         {
             let detail = "Pages of other sites may not do this. If this is the server's own page behind a proxy, have \
                           the proxy pass `Host` on; if it is another one of yours, add its origin to `server.cors_origins`.";
@@ -318,6 +384,18 @@ async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -
     }
 }
 
+/// Lets pages of other sites read what they may.
+async fn share(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let cors = gate.in_force.load().rules.cors.clone();
+    let Some(cors) = cors else {
+        return next.run(request).await;
+    };
+    match cors.layer(next).oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
 /// Streams have a limit of their own. Pictures and the page's files have none: some programs take 20 pictures a second,
 /// and neither costs more than its sending.
 fn is_counted(method: &Method, path: &str) -> bool {
@@ -330,11 +408,17 @@ fn is_counted(method: &Method, path: &str) -> bool {
 
 impl Requests {
     /// Counts a request of somebody, if it is one that counts.
-    pub(crate) fn check(&self, who: &Who, method: &Method, path: &str) -> Result<(), Problem> {
+    pub(crate) fn check(
+        &self,
+        config: &GateConfig,
+        who: &Who,
+        method: &Method,
+        path: &str,
+    ) -> Result<(), Problem> {
         if !is_counted(method, path) {
             return Ok(());
         }
-        let checked = self.count(who);
+        let checked = self.count(config.api_per_minute_and_account, who);
         checked.map_err(|wait| Problem::too_many_of_account("requests", wait))
     }
 }

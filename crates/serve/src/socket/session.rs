@@ -457,7 +457,9 @@ impl Talk {
         if self.opening.is_none() && !self.app.viewers.is_full() {
             let account = Account::of(&self.door.visa().0);
             let address = self.visitor.address.ip();
-            let opening = self.app.openings.open(address, account);
+            let current = self.app.in_force.load();
+            let config = &current.config.gate;
+            let opening = self.app.openings.open(config, address, account);
             let too_many = |refused| {
                 let (by, wait) = match refused {
                     Refused::Address(wait) => ("from this address", wait),
@@ -480,9 +482,8 @@ impl Talk {
             fps,
             adapt,
         } = how;
-        let is_automatic = self.app.config.per_viewer_quality && adapt;
         self.watching = Some(Watching {
-            feed: Feed::new(reader, place, wish, fps, is_automatic),
+            feed: Feed::new(reader, place, wish, fps, adapt),
             format,
         });
         self.stream = stream;

@@ -244,7 +244,7 @@ pub(crate) async fn bring(
     if said.is_some_and(|bytes: u64| bytes > piece.most_bytes()) {
         return Err(too_large(piece));
     }
-    let between = app.config.head_timeout;
+    let between = app.in_force.load().config.head_timeout;
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "The file did not come.");
     timeout(PATIENCE, take(&app.three, piece, body, between))
         .await

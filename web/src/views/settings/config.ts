@@ -4,7 +4,7 @@ import { getJson, sendFor, sendForPicture } from '../../api/client.ts';
 import type { Shape } from '../../api/shape.ts';
 import type { Outcome } from '../../api/types.ts';
 
-export type Effect = 'camera' | 'cameras' | 'server';
+export type Effect = 'now' | 'camera' | 'cameras' | 'server';
 
 export type Key = {
   /** With its tables: `server.tls.enabled`, `camera.width`. */
@@ -47,6 +47,7 @@ export type Outlook = {
   readonly etag: string;
   readonly difference: string;
   readonly changes: number;
+  readonly live: readonly string[];
   readonly restarts: readonly string[];
   readonly waits: readonly string[];
   readonly notes: readonly string[];
@@ -84,7 +85,7 @@ export function parseSchema(schema: Shape, path = ''): Key[] {
       words: about.field('enum').optional((s) => s.items().map((word) => word.string())),
       default: about.field('default').raw(),
       about: about.field('description').string(),
-      effect: about.field('x-effect').oneOf(['camera', 'cameras', 'server'] as const),
+      effect: about.field('x-effect').oneOf(['now', 'camera', 'cameras', 'server'] as const),
       order: about.field('x-order').optional((s) => s.number()) ?? 0,
       isFixed: about.field('readOnly').raw() === true,
     }];
@@ -113,7 +114,7 @@ export function parseConfig(body: Shape): Config {
       id: camera.field('id').string(),
       keys: parseKeys(camera.field('keys')),
     })),
-    pending: texts(body.field('pending')),
+    pending: texts(body.field('pending_restart')),
   };
 }
 
@@ -122,6 +123,7 @@ function parseOutlook(body: Shape): Outlook {
     etag: body.field('etag').string(),
     difference: body.field('difference').string(),
     changes: body.field('changes').number(),
+    live: texts(body.field('live')),
     restarts: texts(body.field('restarts')),
     waits: texts(body.field('waits')),
     notes: texts(body.field('notes')),

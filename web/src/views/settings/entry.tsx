@@ -19,6 +19,7 @@ type EntryProps = {
 
 function effectWords(effect: Effect): string {
   switch (effect) {
+    case 'now': return t.atOnce;
     case 'camera': return t.restartsCamera;
     case 'cameras': return t.restartsCameras;
     case 'server': return t.nextStart;

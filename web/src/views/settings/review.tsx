@@ -52,6 +52,7 @@ export function Review({ change, outlook, onClose, onDone }: ReviewProps): VNode
       {canApply
         ? (
           <ul class="outlook">
+            {outlook.live.length === 0 ? null : <li>{t.live(outlook.live.join(', '))}</li>}
             <li>{outlook.restarts.length === 0 ? t.noRestart : t.restarts(outlook.restarts.join(', '))}</li>
             {outlook.waits.length === 0 ? null : <li>{t.waits(outlook.waits.join(', '))}</li>}
             {outlook.notes.map((note) => <li key={note}>{note}</li>)}

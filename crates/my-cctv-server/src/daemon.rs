@@ -25,9 +25,8 @@ use crate::{
     args::Options,
     config::{Config, TlsConfig, Written},
     keeper::Keeper,
-    logging,
     owner::{self, Owner, Told},
-    people,
+    people, service,
     settings::Desk,
     store::{Contents, Store},
 };
@@ -58,8 +57,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         serve,
         tls,
         cameras,
-        log_filter,
-        log_format,
+        logs,
         max_cpu_percent,
         is_login_on,
         audit,
@@ -67,7 +65,8 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         index,
         ..
     } = config;
-    logging::start(log_filter, log_format);
+    let logs = logs::start(logs)?;
+    let _logs = AbortOnDropHandle::new(tokio::spawn(logs.clone().run()));
     info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = origin,
@@ -128,6 +127,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
     let (admin, orders) = serve::Admin::new();
     let desk = Desk::new(&options, &written);
     let owner = Owner {
+        logs: logs.clone(),
         options,
         told,
         written,
@@ -143,9 +143,18 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         desk,
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
-    let server =
-        tokio::spawn(listening.serve(hub, index.clone(), admin, accounts.clone(), stop.clone()));
+    let server = tokio::spawn(listening.serve(
+        hub.clone(),
+        index.clone(),
+        admin,
+        accounts.clone(),
+        logs.clone(),
+        stop.clone(),
+    ));
+    service::ready();
+    let _pings = service::watch(hub).map(|pings| AbortOnDropHandle::new(tokio::spawn(pings)));
     signals.wait_and_arm().await;
+    service::stopping();
     stop.cancel();
     let gone = timeout(FAREWELL, async {
         let ended = tokio::join!(server, cameras);
@@ -167,6 +176,7 @@ async fn run(mut config: Config, written: Written, options: Options) -> anyhow::
         }
         Err(_) => warn!("not everything ended in time: leaving all the same"),
     }
+    logs.finish();
     Ok(())
 }
 

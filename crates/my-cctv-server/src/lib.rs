@@ -3,10 +3,11 @@
 mod args;
 mod config;
 mod daemon;
+mod health;
 mod keeper;
-mod logging;
 mod owner;
 mod people;
+mod service;
 mod settings;
 mod store;
 
@@ -36,6 +37,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .map_err(Into::into)
             .and_then(|(config, written)| daemon::serve(config, written, args.options)),
         Command::Check => check(&args.options),
+        Command::Health { url } => return health::ask(&args.options, url.as_deref()),
         Command::Openapi => print(&serve::openapi_json()),
         Command::User(command) => config::load(&args.options)
             .map_err(Into::into)

@@ -10,6 +10,7 @@ use std::{
 use accounts::Accounts;
 use control::ControlSet;
 use hub::{CameraId, Hub};
+use logs::Logs;
 use pipeline::Camera;
 use serve::{Explained, Keys, Order, Refusal};
 use tokio::{
@@ -25,7 +26,7 @@ use crate::{
     args::Options,
     config::{self, CameraChange, CameraError, Config, TlsConfig, Written, edit},
     keeper::{self, Keeper},
-    people,
+    people, service,
     settings::Desk,
     store::{Contents, Store},
 };
@@ -35,6 +36,7 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// What is compared with what was read last, and who is told.
 pub(crate) struct Owner {
+    pub(crate) logs: Logs,
     pub(crate) options: Options,
     pub(crate) told: Told,
     pub(crate) written: Written,
@@ -103,8 +105,13 @@ impl Owner {
                 () = stop.cancelled() => return,
                 _ = self.hang_up.recv() => {
                     info!(signal = "SIGHUP", "reading the configuration again");
+                    service::reloading();
                     taken = self.stamp();
+                    // Whoever asks for it wants what the file says, whatever was set meanwhile.
+                    let levels = self.logs.levels();
+                    let _ = self.logs.configure(&levels.configured, true);
                     self.take_over().await;
+                    service::ready();
                 }
                 _ = looks.tick() => {
                     let now = self.stamp();
@@ -164,6 +171,9 @@ impl Owner {
             }
         };
         self.file_waits = false;
+        if let Err(error) = self.logs.configure(&config.logs.level, false) {
+            error!(%error, "the log levels stay as they were");
+        }
         self.written = written;
         self.changes = changes;
         self.tell_of_waiting_changes();

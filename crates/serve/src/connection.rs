@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tls::Tls;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tower::ServiceExt as _;
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 
 use crate::{
     Config,
@@ -29,7 +29,8 @@ use crate::{
     delivery::{Departure, Handover},
     farewell::Ear,
     gate::Gate,
-    secure,
+    problem::Problem,
+    request_id, secure,
     viewers::Fate,
     wire::{Peer, Wire},
 };
@@ -148,14 +149,24 @@ fn answer(
         Place::Elsewhere
     };
     async move {
-        let mut response = match place {
-            Place::NeedsSlash(address) => Redirect::permanent(&address).into_response(),
-            Place::Below(uri) => {
-                *request.uri_mut() = uri;
-                route(router, request).await
+        let id = gate.name(&request);
+        request.extensions_mut().insert(id.clone());
+        let span = id.span(&request);
+        let answered = async {
+            match place {
+                Place::NeedsSlash(address) => Redirect::permanent(&address).into_response(),
+                Place::Below(uri) => {
+                    *request.uri_mut() = uri;
+                    route(router, request).await
+                }
+                Place::Elsewhere => route(router, request).await,
             }
-            Place::Elsewhere => route(router, request).await,
         };
+        let mut response = answered.instrument(span).await;
+        Problem::sign(&mut response, &id);
+        response
+            .headers_mut()
+            .insert(request_id::HEADER, id.header());
         gate.dress(&mut response);
         response
     }

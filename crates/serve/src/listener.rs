@@ -3,15 +3,14 @@
 use std::{
     io,
     net::SocketAddr,
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use accounts::Accounts;
-use governor::{Quota, RateLimiter};
 use hub::Hub;
 use index::Index;
+use logs::Logs;
 use socket2::{Domain, Protocol, Socket, Type};
 use tls::Tls;
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
@@ -33,8 +32,6 @@ use crate::{
 };
 
 const BACKLOG: i32 = 1024;
-/// Failed logins in a burst that the log tells of; after that, one in a second.
-const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// Where the server listens.
 #[derive(Debug)]
@@ -102,13 +99,14 @@ impl Listening {
     }
 
     /// Serves until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
-    /// `accounts` say who may do what, `index` what happened. Streams end when the hub closes.
+    /// `accounts` say who may do what, `index` what happened, `logs` what was said. Streams end when the hub closes.
     pub async fn serve(
         self,
         hub: Arc<Hub>,
         index: Index,
         admin: Admin,
         accounts: Accounts,
+        logs: Logs,
         stop: CancellationToken,
     ) {
         let Self {
@@ -133,12 +131,13 @@ impl Listening {
             accounts,
             doors: Doors::default(),
             logins: Arc::default(),
-            failures: Arc::new(RateLimiter::direct(
-                Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
-            )),
             openings: gate.streams(),
             requests: gate.requests(),
             config: Arc::new(config),
+            logs,
+            tls: tls.clone(),
+            disk: Arc::default(),
+            stop: stop.clone(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };

@@ -12,14 +12,16 @@ use axum::{
 };
 use hub::{Hub, Stream};
 use index::Index;
-
-use governor::DefaultDirectRateLimiter;
+use logs::Logs;
+use tls::Tls;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Admin, Config,
     access::{Alarm, Doors, Visa},
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
+    health::DiskWatch,
     problem::Problem,
     three::Three,
     viewers::Viewers,
@@ -34,8 +36,6 @@ pub(crate) struct App {
     pub(crate) admin: Admin,
     pub(crate) accounts: Accounts,
     pub(crate) doors: Doors,
-    /// Log lines about failed logins: whoever guesses does not fill the disk.
-    pub(crate) failures: Arc<DefaultDirectRateLimiter>,
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) alarm: Arc<Alarm>,
     pub(crate) viewers: Arc<Viewers>,
@@ -43,6 +43,12 @@ pub(crate) struct App {
     pub(crate) requests: Arc<Requests>,
     pub(crate) three: Arc<Three>,
     pub(crate) config: Arc<Config>,
+    pub(crate) logs: Logs,
+    /// Encrypts connections, if they are encrypted.
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) disk: Arc<DiskWatch>,
+    /// The server is stopping.
+    pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,
 }

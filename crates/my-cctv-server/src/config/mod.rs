@@ -18,7 +18,6 @@ pub(crate) use changes::{CameraChange, Written};
 pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{Layers, file, load};
 pub(crate) use proposal::{Proposal, Wanted, camera_of, export, propose, settings};
-pub(crate) use raw::LogFormat;
 
 /// Something in the configuration that cannot be. Says where it is written, what was expected, and what may be meant.
 #[derive(Debug)]

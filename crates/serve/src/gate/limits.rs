@@ -24,7 +24,7 @@ use governor::{
 
 use tracing::info;
 
-use super::flood::Flood;
+use logs::Flood;
 
 /// Addresses that are remembered at a time; about 5 MB. Whoever has more of them is not stopped by counting each.
 const MOST_KEYS: usize = 50_000;

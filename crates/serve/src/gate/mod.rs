@@ -3,7 +3,6 @@
 
 mod announcement;
 mod bursts;
-mod flood;
 mod forwarded;
 mod headers;
 mod limits;
@@ -26,6 +25,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
+use logs::Flood;
 use tokio::{io::AsyncRead, time::timeout};
 use tower_http::cors::CorsLayer;
 use tracing::{info, warn};
@@ -36,8 +36,11 @@ pub(crate) use limits::{Account, Opening, Openings, Refused, Requests};
 pub use logins::LoginLimiter;
 pub use written::{FrameAncestor, HostName, Origin};
 
-use crate::{problem::Problem, wire::Peer};
-use flood::Flood;
+use crate::{
+    problem::Problem,
+    request_id::{self, RequestId},
+    wire::Peer,
+};
 use headers::Dress;
 use limits::{Crowd, Keyed, Member};
 use sites::Sites;
@@ -224,8 +227,17 @@ impl Gate {
                 header::RETRY_AFTER,
                 header::LOCATION,
                 HeaderName::from_static("x-timestamp"),
+                request_id::HEADER,
             ]);
         router.layer(cors)
+    }
+
+    /// What a request is called: by the proxy that it comes from, if that is trusted, or by us.
+    pub(crate) fn name<B>(&self, request: &axum::http::Request<B>) -> RequestId {
+        let peer = request.extensions().get::<Peer>();
+        peer.filter(|peer| self.trusted_proxies.contain(peer.address.ip()))
+            .and_then(|_| RequestId::given(request.headers()))
+            .unwrap_or_else(RequestId::random)
     }
 
     /// Puts the headers on that every answer has.

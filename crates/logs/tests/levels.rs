@@ -1,5 +1,4 @@
 //! What was set for a time is over by itself. One process has one log, so this is a test of its own.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
 

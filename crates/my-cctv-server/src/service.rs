@@ -1,7 +1,20 @@
 //! What the service manager is told, if one started us (`Type=notify` of systemd): that we listen, how it goes, and that
 //! the event loop turns.
 
-use std::{env, fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    env,
+    fmt::Write as _,
+    io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    sync::Arc,
+    time::Duration,
+};
 
 use hub::{CameraState, Hub};
 use sd_notify::NotifyState;
@@ -12,10 +25,27 @@ use tracing::{debug, info};
 const NEWS: Duration = Duration::from_secs(10);
 
 fn tell(states: &[NotifyState<'_>]) {
-    // Without a manager it does nothing.
-    if let Err(error) = sd_notify::notify(states) {
+    if let Err(error) = send(states) {
         debug!(%error, "the service manager cannot be told");
     }
+}
+
+/// The crate's own way knows no abstract sockets, and waits for a manager that hangs.
+fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(place) = env::var_os("NOTIFY_SOCKET") else {
+        return Ok(());
+    };
+    let address = match place.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(&place)?,
+    };
+    let mut text = String::new();
+    for state in states {
+        let _ = writeln!(text, "{state}");
+    }
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(text.as_bytes(), &address).map(drop)
 }
 
 /// It listens, or has read its configuration again.

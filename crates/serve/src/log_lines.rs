@@ -224,6 +224,8 @@ impl Follower {
             let tail = self.app.logs.tail(&self.query);
             let asked_after = self.query.after;
             self.query.after = tail.newest;
+            // The number asked for is about what was there before.
+            self.query.most = MOST;
             let mut events = Vec::new();
             if tail.missed > 0 && asked_after > 0 {
                 let missed = Event::default().event("missed");

@@ -36,8 +36,8 @@ pub(crate) struct Problem {
     key: Option<String>,
     /// The request, by its name in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "4bf92f3577b34da6")]
-    request_id: Option<String>,
+    #[schema(value_type = Option<String>, example = "4bf92f3577b34da6")]
+    request_id: Option<RequestId>,
     /// When it is worth another try; told by `Retry-After`.
     #[serde(skip)]
     retry_after_s: Option<u64>,
@@ -90,7 +90,7 @@ impl Problem {
         let Some(mut problem) = response.extensions_mut().remove::<Self>() else {
             return;
         };
-        problem.request_id = Some(id.to_string());
+        problem.request_id = Some(id.clone());
         if let Ok(text) = serde_json::to_vec(&problem) {
             *response.body_mut() = Body::from(text);
             response.headers_mut().remove(header::CONTENT_LENGTH);

@@ -366,9 +366,9 @@ fn no_terminal_obeys_a_line() {
         seen.extend(lines.map_while(Result::ok));
         let kept = read(&setup.path("logs"), "combined").replace('\n', "");
         for text in [&seen, &kept] {
-            let odd = text
-                .chars()
-                .find(|c| c.is_control() || matches!(c, '\u{200e}'..='\u{202e}'));
+            let odd = text.chars().find(|c| {
+                c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+            });
             assert_eq!(odd, None, "{format}: {text}");
         }
         assert!(seen.contains("evil"), "{format}: {seen}");

@@ -55,7 +55,10 @@ fn filter(level: &str) -> Result<EnvFilter, LevelError> {
     }
     // A word that is no level would be taken for the name of a part, and everything else would be silent.
     for part in level.split(',').map(str::trim) {
-        if !part.contains(['=', '[', ']', '{', '}', '"']) && part.parse::<LevelFilter>().is_err() {
+        if part.is_empty()
+            || !part.contains(['=', '[', ']', '{', '}', '"'])
+                && part.parse::<LevelFilter>().is_err()
+        {
             return Err(LevelError(format!(
                 "`{part}` is no level: expected off, error, warn, info, debug or trace, or a part with a level, such as camera=debug"
             )));

@@ -15,7 +15,7 @@ fn split(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
         while let Some(picture) = splitter.next_picture() {
             assert!(picture.starts_with(b"\xFF\xD8\xFF") && picture.ends_with(b"\xFF\xD9"));
             assert!(picture.len() <= MAX);
-            let _ = dimensions(picture);
+            let _ = dimensions(&picture);
             pictures.push(picture.to_vec());
         }
     }

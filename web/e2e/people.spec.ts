@@ -319,7 +319,7 @@ test('the system is told of in figures and charts that move on', async ({ page, 
   stop.abort();
 });
 
-const VIEWS = ['live', 'incidents', 'viewers', 'system', 'access/users', 'access/tokens', 'access/links', 'access/sessions', 'access/audit', 'account'];
+const VIEWS = ['live', 'incidents', 'viewers', 'system', 'log', 'access/users', 'access/tokens', 'access/links', 'access/sessions', 'access/audit', 'account'];
 
 for (const lang of ['en', 'ko'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -135,7 +135,7 @@ test('several cameras and full screen', async ({ page, serve }) => {
   }
 });
 
-const READ = ['incidents', 'viewers', 'system', 'access/users', 'access/tokens', 'access/links', 'access/sessions', 'access/audit', 'account'];
+const READ = ['incidents', 'viewers', 'system', 'log', 'access/users', 'access/tokens', 'access/links', 'access/sessions', 'access/audit', 'account'];
 
 for (const lang of ['en', 'ko']) {
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -161,7 +161,12 @@ async fn discard(stdout: &mut Option<ChildStdout>) {
 fn keep_secrets(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(b"CCTV_") || bytes.starts_with(b"ADMIN_PASSWORD") {
+        // The service manager listens to the server alone.
+        let is_ours = [b"NOTIFY_SOCKET".as_slice(), b"WATCHDOG_"];
+        if bytes.starts_with(b"CCTV_")
+            || bytes.starts_with(b"ADMIN_PASSWORD")
+            || is_ours.iter().any(|ours| bytes.starts_with(ours))
+        {
             command.env_remove(name);
         }
     }

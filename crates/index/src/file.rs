@@ -5,7 +5,10 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -37,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) retention: watch::Sender<Retention>,
     pub(crate) ledger: Ledger,
     file: Mutex<File>,
+    /// What is to be kept is in memory only.
+    pub(crate) is_refused: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +59,7 @@ impl Index {
             config,
             ledger,
             file: Mutex::default(),
+            is_refused: AtomicBool::default(),
         }))
     }
 
@@ -77,6 +83,7 @@ impl Index {
                 && let Err(error) = access(folder, Access::WRITE_OK)
             {
                 let folder = folder.display();
+                self.0.is_refused.store(true, Relaxed);
                 warn!(%error, "incidents are in memory only, and a restart forgets them: {folder} cannot be written (`storage.index`)");
             }
             return;
@@ -97,6 +104,7 @@ impl Index {
             Ok(_) => self.0.ledger.restore(seconds(now), Vec::new(), now),
             Err(error) => {
                 self.0.ledger.restore(seconds(now), Vec::new(), now);
+                self.0.is_refused.store(true, Relaxed);
                 warn!(
                     error = in_words(&error),
                     path = %path.display(),
@@ -104,6 +112,12 @@ impl Index {
                 );
             }
         }
+    }
+
+    /// What happens cannot be kept, and is in memory only.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.is_refused.load(Relaxed)
     }
 
     /// A disk that does not answer holds nobody up.

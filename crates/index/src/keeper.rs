@@ -1,6 +1,9 @@
 //! Writes what changed, soon and not too often, and tries again where that does not go.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, SystemTime},
+};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -99,6 +102,7 @@ impl Index {
             // A connection that has met a full disk is not relied upon.
             Err(_) => self.close().await,
         }
+        self.0.is_refused.store(done.is_err(), Relaxed);
         done.map(|()| list.len())
     }
 

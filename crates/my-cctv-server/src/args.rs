@@ -38,6 +38,12 @@ pub(crate) enum Command {
     Serve,
     /// Check the configuration and explain it, without starting anything
     Check,
+    /// Ask the running server how it is doing: exits with 0 if it is well, 1 if it is degraded, 2 if it does not answer
+    Health {
+        /// Its address, such as https://cctv.example.org/; without it, where this configuration has it
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Add, list and remove users, and set their passwords

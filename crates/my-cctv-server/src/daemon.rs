@@ -12,7 +12,7 @@ use hub::Hub;
 use index::Index;
 use pipeline::{Cameras, Renditions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serve::InForce;
+use serve::{InForce, Services};
 use tls::Tls;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -26,10 +26,10 @@ use crate::{
     args::Options,
     config::{Config, Layers, TlsConfig, Values},
     keeper::Keeper,
-    logging,
     owner::{self, Owner},
     people,
     running::{Certificate, Running},
+    service,
     settings::Desk,
     store::{Contents, Store},
 };
@@ -60,8 +60,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         serve,
         tls,
         cameras,
-        log_filter,
-        log_format,
+        logs,
         max_cpu_percent,
         is_login_on,
         audit,
@@ -69,7 +68,8 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         index,
         ..
     } = config;
-    let level = logging::start(log_filter, log_format);
+    let logs = logs::start(logs)?;
+    let _logs = AbortOnDropHandle::new(tokio::spawn(logs.clone().run()));
     info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = origin,
@@ -145,7 +145,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         max_cpu_percent,
         audit,
         index: index.clone(),
-        level,
+        logs: logs.clone(),
         certificate,
         stop: stop.clone(),
     };
@@ -165,15 +165,18 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         desk: Desk::default(),
     };
     let _owner = AbortOnDropHandle::new(tokio::spawn(owner.run(stop.clone())));
-    let server = tokio::spawn(listening.serve(
-        in_force,
-        hub,
-        index.clone(),
+    let services = Services {
+        hub: hub.clone(),
+        index: index.clone(),
         admin,
-        accounts.clone(),
-        stop.clone(),
-    ));
+        accounts: accounts.clone(),
+        logs: logs.clone(),
+    };
+    let server = tokio::spawn(listening.serve(in_force, services, stop.clone()));
+    service::ready();
+    let _pings = service::watch(hub).map(|pings| AbortOnDropHandle::new(tokio::spawn(pings)));
     signals.wait_and_arm().await;
+    service::stopping();
     stop.cancel();
     let gone = timeout(FAREWELL, async {
         let ended = tokio::join!(server, cameras);
@@ -195,6 +198,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         }
         Err(_) => warn!("not everything ended in time: leaving all the same"),
     }
+    logs.finish();
     Ok(())
 }
 

@@ -3,11 +3,12 @@
 mod args;
 mod config;
 mod daemon;
+mod health;
 mod keeper;
-mod logging;
 mod owner;
 mod people;
 mod running;
+mod service;
 mod settings;
 mod store;
 
@@ -38,6 +39,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .map_err(Into::into)
             .and_then(|layers| daemon::serve(&layers, args.options)),
         Command::Check => check(&args.options),
+        Command::Health { url } => return health::ask(&args.options, url.as_deref()),
         Command::Openapi => print(&serve::openapi_json()),
         Command::User(command) => config::load(&args.options)
             .map_err(Into::into)

@@ -27,6 +27,7 @@ use crate::{
     keeper::{self, Keeper},
     people,
     running::Running,
+    service,
     settings::Desk,
     store::{Contents, Store},
 };
@@ -86,8 +87,13 @@ impl Owner {
                 () = stop.cancelled() => return,
                 _ = self.hang_up.recv() => {
                     info!(signal = "SIGHUP", "reading the configuration again");
+                    service::reloading();
                     taken = self.stamp();
+                    // Whoever asks for it wants what the file says, whatever was set meanwhile.
+                    let levels = self.running.logs.levels();
+                    let _ = self.running.logs.configure(&levels.configured, true);
                     let _ = self.take_over().await;
+                    service::ready();
                 }
                 _ = looks.tick() => {
                     let now = self.stamp();

@@ -4,15 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use accounts::Retention;
 use index::Index;
+use logs::Logs;
 use serve::InForce;
 use tls::{Origin, Tls};
 use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::error;
 
-use crate::{
-    config::{Config, Partly, Values},
-    logging::Level,
-};
+use crate::config::{Config, Partly, Values};
 
 /// A renewal in progress may come to its end before another certificate is looked after.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,7 +25,7 @@ pub(crate) struct Running {
     pub(crate) max_cpu_percent: watch::Sender<u8>,
     pub(crate) audit: watch::Sender<Retention>,
     pub(crate) index: Index,
-    pub(crate) level: Level,
+    pub(crate) logs: Logs,
     /// None: connections are not encrypted.
     pub(crate) certificate: Option<Certificate>,
     pub(crate) stop: CancellationToken,
@@ -127,8 +126,10 @@ impl Running {
             is_other
         });
         self.index.retain(config.index.retention);
-        if live.contains(&"log.level") {
-            self.level.set(config.log_filter);
+        if live.contains(&"log.level")
+            && let Err(error) = self.logs.configure(&config.logs.level, false)
+        {
+            error!(%error, "the log levels stay as they were");
         }
         self.values = values;
         self.pending = pending;

@@ -221,7 +221,7 @@ impl Cameras {
     }
 
     fn start(&mut self, camera: Camera, stream: Arc<Stream>, after: Duration) -> Running {
-        let span = info_span!("camera", camera = %camera.id);
+        let span = info_span!("camera", id = %camera.id);
         let stop = CancellationToken::new();
         let why = Arc::new(OnceLock::new());
         let manner = watch::Sender::new(camera.manner());

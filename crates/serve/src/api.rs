@@ -1,4 +1,4 @@
-//! The JSON API: cameras, viewers, health.
+//! The JSON API: cameras, viewers.
 
 use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
@@ -17,7 +17,6 @@ use utoipa::ToSchema;
 
 use crate::{
     access::{Detail, Visa},
-    board::BoardView,
     live::{self, StreamOptions, Visit},
     page,
     problem::{Asked, Problem},
@@ -414,86 +413,6 @@ pub(crate) async fn end_viewer(
             "There is no viewer with this number.",
         )),
     }
-}
-
-/// How the server is doing, under the names of the server it replaces.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Health {
-    /// `ok`, or `degraded` when a camera that is wanted gives no pictures.
-    #[schema(example = "ok")]
-    status: &'static str,
-    /// Seconds since the server started.
-    uptime: f64,
-    /// Viewers now.
-    clients: usize,
-    /// A camera runs.
-    camera_active: bool,
-    /// Memory of the process.
-    memory: Memory,
-    /// Now.
-    #[schema(example = "2026-01-31T12:00:00.000Z")]
-    timestamp: String,
-    /// When the server started.
-    started: String,
-    /// Version of the server.
-    #[schema(example = "0.1.0")]
-    version: &'static str,
-    /// Power and temperature of the board; null where nothing is known.
-    board: Option<BoardView>,
-}
-
-/// Memory of the process in bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Memory {
-    /// Resident set size; 0 where the system does not tell.
-    rss: u64,
-}
-
-/// How the server is doing, for whoever has not logged in.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ShortHealth {
-    /// `ok`, or `degraded` when a camera that is wanted gives no pictures.
-    #[schema(example = "ok")]
-    status: &'static str,
-    /// Now.
-    #[schema(example = "2026-01-31T12:00:00.000Z")]
-    timestamp: String,
-}
-
-/// How the server is doing. Without login only `status` and `timestamp`.
-#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Response {
-    let states: Vec<CameraState> = app
-        .hub
-        .streams()
-        .iter()
-        .map(|stream| stream.status().state)
-        .collect();
-    let is_ill = |state: &CameraState| matches!(state, CameraState::Stalled | CameraState::Failed);
-    let status = if states.iter().any(is_ill) {
-        "degraded"
-    } else {
-        "ok"
-    };
-    if !visa.is_some_and(|visa| visa.0.may(Right::Enter, None)) {
-        let timestamp = rfc3339(SystemTime::now());
-        return Json(ShortHealth { status, timestamp }).into_response();
-    }
-    let health = Health {
-        status,
-        uptime: app.started.elapsed().as_secs_f64(),
-        clients: app.viewers.count(),
-        camera_active: states.iter().any(|state| *state != CameraState::Idle),
-        memory: Memory {
-            rss: resident_bytes(),
-        },
-        timestamp: rfc3339(SystemTime::now()),
-        started: rfc3339(app.started_at),
-        version: env!("CARGO_PKG_VERSION"),
-        board: board::health().await.map(BoardView::from),
-    };
-    Json(health).into_response()
 }
 
 /// `VmRSS` of this process; one small read of a file that is no file.

@@ -20,7 +20,7 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tower::ServiceExt as _;
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 
 use crate::{
     base_path::{self, Place},
@@ -28,7 +28,8 @@ use crate::{
     farewell::Ear,
     gate::Gate,
     in_force::Current,
-    secure,
+    problem::Problem,
+    request_id, secure,
     viewers::Fate,
     wire::{Peer, Wire},
 };
@@ -147,14 +148,24 @@ fn answer(
         Place::Elsewhere
     };
     async move {
-        let mut response = match place {
-            Place::NeedsSlash(address) => Redirect::permanent(&address).into_response(),
-            Place::Below(uri) => {
-                *request.uri_mut() = uri;
-                route(router, request).await
+        let id = gate.name(&request);
+        request.extensions_mut().insert(id.clone());
+        let span = id.span(&request);
+        let answered = async {
+            match place {
+                Place::NeedsSlash(address) => Redirect::permanent(&address).into_response(),
+                Place::Below(uri) => {
+                    *request.uri_mut() = uri;
+                    route(router, request).await
+                }
+                Place::Elsewhere => route(router, request).await,
             }
-            Place::Elsewhere => route(router, request).await,
         };
+        let mut response = answered.instrument(span).await;
+        Problem::sign(&mut response, &id);
+        response
+            .headers_mut()
+            .insert(request_id::HEADER, id.header());
         gate.dress(&mut response);
         response
     }

@@ -23,11 +23,13 @@ mod events;
 mod farewell;
 mod feed;
 mod gate;
+mod health;
 mod in_force;
 mod incidents;
 mod line;
 mod listener;
 mod live;
+mod log_lines;
 mod login;
 mod openapi;
 mod page;
@@ -35,6 +37,7 @@ mod people;
 mod presets;
 mod problem;
 mod redirect;
+mod request_id;
 mod route;
 mod secure;
 mod settings;
@@ -54,7 +57,7 @@ pub use admin::{Admin, Explained, ExplainedKey, Keys, Layer, Order, Refusal, Rep
 pub use config::Config;
 pub use gate::{AlarmConfig, FrameAncestor, GateConfig, HostName, LoginLimiter, Origin};
 pub use in_force::InForce;
-pub use listener::{Listening, bind};
+pub use listener::{Listening, Services, bind};
 pub use openapi::openapi_json;
 pub use settings::{
     Backup, CameraSettings, Change, Discovered, Discovery, Outlook, Setting, SettingError,

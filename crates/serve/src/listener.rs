@@ -3,7 +3,6 @@
 use std::{
     io,
     net::SocketAddr,
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,9 +11,9 @@ use std::{
 };
 
 use accounts::Accounts;
-use governor::{Quota, RateLimiter};
 use hub::Hub;
 use index::Index;
+use logs::Logs;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,8 +34,6 @@ use crate::{
 };
 
 const BACKLOG: i32 = 1024;
-/// Failed logins in a burst that the log tells of; after that, one in a second.
-const FAILURES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// Where the server listens.
 #[derive(Debug)]
@@ -95,6 +92,21 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What answers are made of.
+#[derive(Debug)]
+pub struct Services {
+    /// Pictures.
+    pub hub: Arc<Hub>,
+    /// What happened.
+    pub index: Index,
+    /// Where changes of cameras and configuration go.
+    pub admin: Admin,
+    /// Who may do what.
+    pub accounts: Accounts,
+    /// What was said.
+    pub logs: Logs,
+}
+
 impl Listening {
     /// The address and the port, the one chosen by the system too.
     ///
@@ -115,17 +127,15 @@ impl Listening {
         Ok(address)
     }
 
-    /// Serves by what is in force until `stop`, then lets every answer in progress end. What changes cameras goes to `admin`;
-    /// `accounts` say who may do what, `index` what happened. Streams end when the hub closes.
-    pub async fn serve(
-        self,
-        in_force: InForce,
-        hub: Arc<Hub>,
-        index: Index,
-        admin: Admin,
-        accounts: Accounts,
-        stop: CancellationToken,
-    ) {
+    /// Serves by what is in force until `stop`, then lets every answer in progress end. Streams end when the hub closes.
+    pub async fn serve(self, in_force: InForce, services: Services, stop: CancellationToken) {
+        let Services {
+            hub,
+            index,
+            admin,
+            accounts,
+            logs,
+        } = services;
         let Self {
             listener,
             redirecting,
@@ -146,12 +156,12 @@ impl Listening {
             accounts,
             doors: Doors::default(),
             logins: Arc::default(),
-            failures: Arc::new(RateLimiter::direct(
-                Quota::per_second(NonZeroU32::MIN).allow_burst(FAILURES),
-            )),
             openings: gate.streams(),
             requests: gate.requests(),
             in_force: in_force.clone(),
+            logs,
+            disk: Arc::default(),
+            stop: stop.clone(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };

@@ -26,6 +26,7 @@ use crate::{
     feed::Feed,
     gate::{Account, Refused},
     problem::{Asked, Problem},
+    request_id::RequestId,
     state::{App, Camera},
     viewers::Visitor,
     wire::Peer,
@@ -143,6 +144,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let visa = Visa::from_request_parts(parts, state).await?;
         let Ok(Peer { address, fate, .. }) = Peer::from_request_parts(parts, state).await;
+        let Ok(request) = RequestId::from_request_parts(parts, state).await;
         let agent = parts.headers.get(header::USER_AGENT);
         let user_agent = agent.map(|agent| tame(&String::from_utf8_lossy(agent.as_bytes())));
         Ok(Self {
@@ -152,6 +154,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
                 user_agent,
                 visa,
                 fate,
+                request,
             },
         })
     }

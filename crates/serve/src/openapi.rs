@@ -7,7 +7,8 @@ use utoipa::{
 };
 
 use crate::{
-    access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
+    access, api, audit, cameras_admin, controls, health, incidents, live, log_lines, login, page,
+    people, presets,
     route::{Routes, routes},
     settings, snapshot, socket,
     state::App,
@@ -33,7 +34,8 @@ fn all() -> Routes {
         .routes(routes!(api::root))
         .routes(routes!(live::first))
         .routes(routes!(snapshot::first))
-        .routes(routes!(api::health))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
         .routes(routes!(api::cameras, cameras_admin::add))
         .routes(routes!(
             api::camera,
@@ -70,6 +72,9 @@ fn all() -> Routes {
         .routes(routes!(three::piece, three::bring, three::remove))
         .routes(routes!(three::site, three::change_site))
         .routes(routes!(system::system))
+        .routes(routes!(log_lines::list))
+        .routes(routes!(log_lines::follow))
+        .routes(routes!(log_lines::levels, log_lines::set_levels))
         .routes(routes!(settings::schema))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(settings::check))

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    body::Body,
     extract::{FromRequestParts, Query},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
+
+use crate::request_id::RequestId;
 
 /// What a client is told about an error. RFC 9457 clause 3.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -31,6 +34,10 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "width")]
     key: Option<String>,
+    /// The request, by its name in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "4bf92f3577b34da6")]
+    request_id: Option<RequestId>,
     /// When it is worth another try; told by `Retry-After`.
     #[serde(skip)]
     retry_after_s: Option<u64>,
@@ -45,6 +52,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             key: None,
+            request_id: None,
             retry_after_s: None,
         }
     }
@@ -77,6 +85,18 @@ impl Problem {
         }
     }
 
+    /// Says in an answer which request it is about, if it is a problem.
+    pub(crate) fn sign(response: &mut Response, id: &RequestId) {
+        let Some(mut problem) = response.extensions_mut().remove::<Self>() else {
+            return;
+        };
+        problem.request_id = Some(id.clone());
+        if let Ok(text) = serde_json::to_vec(&problem) {
+            *response.body_mut() = Body::from(text);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+    }
+
     pub(crate) fn no_such_camera() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is no camera with this id.")
     }
@@ -87,7 +107,8 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
         let retry_after_s = self.retry_after_s.or(unavailable);
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
+        response.extensions_mut().insert(self);
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if let Some(seconds) = retry_after_s {

@@ -12,14 +12,15 @@ use axum::{
 };
 use hub::{Hub, Stream};
 use index::Index;
-
-use governor::DefaultDirectRateLimiter;
+use logs::Logs;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Admin, InForce,
     access::{Alarm, Doors, Visa},
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
+    health::DiskWatch,
     problem::Problem,
     three::Three,
     viewers::Viewers,
@@ -34,8 +35,6 @@ pub(crate) struct App {
     pub(crate) admin: Admin,
     pub(crate) accounts: Accounts,
     pub(crate) doors: Doors,
-    /// Log lines about failed logins: whoever guesses does not fill the disk.
-    pub(crate) failures: Arc<DefaultDirectRateLimiter>,
     pub(crate) logins: Arc<LoginLimiter>,
     pub(crate) alarm: Arc<Alarm>,
     pub(crate) viewers: Arc<Viewers>,
@@ -44,6 +43,10 @@ pub(crate) struct App {
     pub(crate) three: Arc<Three>,
     /// The configuration, as it holds whenever somebody looks.
     pub(crate) in_force: InForce,
+    pub(crate) logs: Logs,
+    pub(crate) disk: Arc<DiskWatch>,
+    /// The server is stopping.
+    pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,
 }

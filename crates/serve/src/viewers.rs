@@ -15,7 +15,7 @@ use hub::{CameraId, Ender};
 use media::Rendition;
 use tracing::{debug, info};
 
-use crate::{InForce, access::Visa, wish::Wish};
+use crate::{InForce, access::Visa, request_id::RequestId, wish::Wish};
 
 /// Everybody who is watching.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(crate) struct Viewer {
     pub(crate) address: SocketAddr,
     pub(crate) user_agent: Option<String>,
     pub(crate) visa: Visa,
+    request: RequestId,
     pub(crate) camera: CameraId,
     pub(crate) since: SystemTime,
     pub(crate) frames: AtomicU64,
@@ -95,6 +96,8 @@ pub(crate) struct Visitor {
     pub(crate) user_agent: Option<String>,
     pub(crate) visa: Visa,
     pub(crate) fate: Arc<Fate>,
+    /// What asked for it.
+    pub(crate) request: RequestId,
 }
 
 /// A viewer's place; given back when dropped.
@@ -142,6 +145,7 @@ impl Viewers {
             address: visitor.address,
             user_agent: visitor.user_agent,
             visa: visitor.visa,
+            request: visitor.request,
             camera,
             since: SystemTime::now(),
             frames: AtomicU64::new(0),
@@ -294,6 +298,7 @@ impl Drop for Place {
         info!(
             viewer = id,
             camera = %self.viewer.camera,
+            request = %self.viewer.request,
             reason,
             watched_s,
             frames = frames.load(Relaxed),

@@ -62,6 +62,16 @@ impl Facts {
         Duration::from_secs(u64::try_from(lifetime_s).unwrap_or(0))
     }
 
+    /// Until its end; negative after it.
+    #[must_use]
+    pub fn seconds_left(&self, now: SystemTime) -> i64 {
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        self.not_after_s
+            .saturating_sub(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+    }
+
     /// Whether it is past its end in so much time from now.
     pub(crate) fn ends_within(&self, time: Duration, now: SystemTime) -> bool {
         let then = (now + time)

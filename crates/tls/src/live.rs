@@ -211,6 +211,19 @@ impl Tls {
         !is_own && !self.current.get().facts.is_self_signed
     }
 
+    /// What is to be known of the certificate in use.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.current.get().facts.clone()
+    }
+
+    /// The end is nearer than it should be: somebody has to do something.
+    #[must_use]
+    pub fn is_ending(&self, now: SystemTime) -> bool {
+        let facts = &self.current.get().facts;
+        facts.ends_within(self.soon(facts), now)
+    }
+
     fn tell(&self) {
         let facts = &self.current.get().facts;
         info!(

@@ -164,7 +164,7 @@ impl Sim {
     pub(crate) fn frame(&mut self) -> Option<Stamp> {
         loop {
             if let Some(jpeg) = self.splitter.next_picture() {
-                return Some(stamp::read(jpeg).unwrap());
+                return Some(stamp::read(&jpeg).unwrap());
             }
             let bytes = self.read();
             if bytes.is_empty() {
@@ -281,7 +281,7 @@ pub(crate) fn split(bytes: &[u8]) -> (Vec<Stamp>, media::jpeg::Dropped) {
     for chunk in bytes.chunks(4096) {
         splitter.extend(chunk);
         while let Some(jpeg) = splitter.next_picture() {
-            stamps.push(stamp::read(jpeg).unwrap());
+            stamps.push(stamp::read(&jpeg).unwrap());
         }
     }
     (stamps, splitter.dropped())

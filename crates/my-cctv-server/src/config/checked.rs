@@ -13,15 +13,14 @@ use control::ControlSet;
 use hub::CameraId;
 use pipeline::{Camera, Times};
 use serve::{AlarmConfig, GateConfig};
-use tracing_subscriber::EnvFilter;
 
 use super::{
     ConfigError,
     encryption::{self, check_tls},
     gate::check_gate,
     raw::{
-        LogFormat, RawAudit, RawAuth, RawCamera, RawConfig, RawLanguage, RawPolicy, RawQuality,
-        RawServer,
+        LogFormat, RawAudit, RawAuth, RawCamera, RawConfig, RawLanguage, RawLog, RawPolicy,
+        RawQuality, RawServer,
     },
 };
 
@@ -36,8 +35,7 @@ pub(crate) struct Config {
     pub(crate) cameras: Vec<Camera>,
     pub(crate) for_all: ForAll,
     pub(crate) data_dir: PathBuf,
-    pub(crate) log_filter: EnvFilter,
-    pub(crate) log_format: LogFormat,
+    pub(crate) logs: logs::Config,
     /// Percent of one core for renditions.
     pub(crate) max_cpu_percent: u8,
     /// Whoever wants to see something has to log in.
@@ -61,14 +59,8 @@ pub(crate) struct TlsConfig {
 impl Config {
     pub(crate) fn check(raw: RawConfig, origin: String) -> Result<Self, ConfigError> {
         let at = |key: &str, problem: String| ConfigError(format!("{origin}: `{key}`: {problem}"));
-        let log_filter = EnvFilter::try_new(&raw.log.level)
-            .map_err(|error| at("log.level", error.to_string()))?
-            // The RTSP library's own lines repeat what a camera sends, and addresses with their secrets.
-            .add_directive(
-                "retina=off"
-                    .parse()
-                    .map_err(|error| at("log.level", format!("{error}")))?,
-            );
+        let logs = check_log(raw.log.clone())
+            .map_err(|(key, problem)| at(&format!("log.{key}"), problem))?;
         let language = match raw.server.language {
             RawLanguage::En => Language::English,
             RawLanguage::Ko => Language::Korean,
@@ -116,8 +108,7 @@ impl Config {
             cameras,
             for_all,
             data_dir: raw.server.data_dir,
-            log_filter,
-            log_format: raw.log.format,
+            logs,
             max_cpu_percent,
             is_login_on: raw.auth.enabled,
             accounts,
@@ -368,6 +359,25 @@ fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, 
         gate: GateConfig::default(),
         data_dir: raw.data_dir.clone(),
         alarm: AlarmConfig::default(),
+    })
+}
+
+fn check_log(raw: RawLog) -> Result<logs::Config, (&'static str, String)> {
+    logs::check(&raw.level).map_err(|error| ("level", error.to_string()))?;
+    let max_age_days = within("max_age_days", raw.max_age_days, 1, 3650)?;
+    let max_size_mb = within("max_size_mb", raw.max_size_mb, 1, 100_000)?;
+    Ok(logs::Config {
+        level: raw.level,
+        format: match raw.format {
+            LogFormat::Auto => logs::Format::Auto,
+            LogFormat::Text => logs::Format::Text,
+            LogFormat::Json => logs::Format::Json,
+        },
+        folder: raw.dir.map(|path| logs::Folder {
+            path,
+            max_age_days,
+            max_bytes: u64::from(max_size_mb) << 20,
+        }),
     })
 }
 

@@ -22,7 +22,6 @@ pub(crate) use checked::{CameraError, Config, TlsConfig};
 pub(crate) use layers::{Layers, file, load};
 pub(crate) use partly::{Partly, Values};
 pub(crate) use proposal::{Proposal, Wanted, propose};
-pub(crate) use raw::LogFormat;
 pub(crate) use shown::{camera_of, export, settings};
 
 /// Something in the configuration that cannot be. Says where it is written, what was expected, and what may be meant.

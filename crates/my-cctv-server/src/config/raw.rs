@@ -204,6 +204,9 @@ impl Default for RawIncidents {
 pub(crate) struct RawLog {
     pub(crate) level: String,
     pub(crate) format: LogFormat,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) max_age_days: u32,
+    pub(crate) max_size_mb: u32,
 }
 
 impl Default for RawLog {
@@ -211,6 +214,9 @@ impl Default for RawLog {
         Self {
             level: "info".to_owned(),
             format: LogFormat::Auto,
+            dir: None,
+            max_age_days: 14,
+            max_size_mb: 100,
         }
     }
 }
@@ -249,7 +255,8 @@ pub(crate) enum RawPolicy {
 pub(crate) enum LogFormat {
     /// For people on a terminal, JSON elsewhere.
     Auto,
-    Human,
+    #[serde(alias = "human")]
+    Text,
     Json,
 }
 

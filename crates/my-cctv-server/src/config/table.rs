@@ -133,7 +133,10 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.api_per_minute_and_account", COUNT, Now, Page, "The same for each user, token and link."),
     key("limits.connections_per_address", COUNT, Now, Page, "Connections an address may have at a time; 0 for any number."),
     key("log.level", Text, Now, Page, "error, warn, info, debug or trace, or per part: info,camera=debug."),
-    key("log.format", Word(&["auto", "human", "json"]), Server, Page, "How log lines look."),
+    key("log.format", Word(&["auto", "text", "json"]), Server, Page, "How log lines look."),
+    key("log.dir", Text, Server, FileOnly, "Folder for log files of a day each; without it none are written."),
+    key("log.max_age_days", Whole(1, 3650), Server, Page, "Days for which log files are kept."),
+    key("log.max_size_mb", Whole(1, 100_000), Server, Page, "Megabytes of log files at the most."),
     key("quality.policy", Word(&["fixed", "viewers", "per-viewer"]), Cameras, Page, "Who decides about the quality of a viewer's pictures: nobody, how many watch, or each viewer's line."),
     key("quality.max_cpu_percent", Whole(1, 100), Now, Page, "CPU time for making smaller pictures, in percent of one core."),
 ];

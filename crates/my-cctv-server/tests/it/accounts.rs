@@ -84,6 +84,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     //                                               nobody, viewer, operator, admin, token, link
     ("GET", "/", "-yyyyn"),
     ("GET", "/health", "yyyyyy"),
+    ("GET", "/ready", "yyyyyy"),
     ("GET", "/stream", "-yyyyy"),
     ("GET", "/snapshot", "-yyyy?"),
     ("GET", "/?action=stream", "-yyyyy"),
@@ -153,6 +154,10 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/discover", "-nnynn"),
     ("GET", "/api/v1/audit", "-nnynn"),
     ("GET", "/api/v1/system", "-nnynn"),
+    ("GET", "/api/v1/logs", "-nnynn"),
+    ("GET", "/api/v1/logs/stream", "-nnynn"),
+    ("GET", "/api/v1/logs/levels", "-nnynn"),
+    ("PUT", "/api/v1/logs/levels", "-nnynn"),
     ("GET", "/api/v1/audit/export", "-nnynn"),
     ("GET", "/api/v1/three", "-yyyyn"),
     ("GET", "/api/v1/three/model", "-yyyyn"),

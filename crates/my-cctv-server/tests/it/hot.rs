@@ -382,7 +382,7 @@ const ACME_KEYS: [&str; 5] = [
     "server.tls.acme.root_certificate",
 ];
 
-const RESTART: [&str; 10] = [
+const RESTART: [&str; 13] = [
     "server.listen",
     "server.port",
     "server.base_path",
@@ -393,6 +393,9 @@ const RESTART: [&str; 10] = [
     "auth.database",
     "storage.index",
     "log.format",
+    "log.dir",
+    "log.max_age_days",
+    "log.max_size_mb",
 ];
 
 /// A camera, and a second one that promises pictures and gives none.

@@ -67,6 +67,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/three/{name}", "3D file brought"),
     ("DELETE", "/api/v1/three/{name}", "3D file removed"),
     ("PUT", "/api/v1/three/site", "site changed"),
+    ("PUT", "/api/v1/logs/levels", "log levels set"),
 ];
 
 /// The word for this route. What changes something and has none is `changed`.

@@ -146,9 +146,7 @@ pub(crate) async fn by_password(
     if found.is_none() {
         failed();
         let address = peer.map_or_else(String::new, |peer| peer.address.to_string());
-        if app.failures.check().is_ok() {
-            tracing::info!(%address, "a login failed");
-        }
+        tracing::info!(%address, "a login failed");
         let is_elsewhere = !app.accounts.is_place(name, from);
         let entry = Entry {
             who: name.chars().filter(|c| !c.is_control()).take(64).collect(),

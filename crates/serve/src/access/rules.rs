@@ -26,6 +26,7 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/", Page),
     ("GET", "/{*name}", Open),
     ("GET", "/health", Open),
+    ("GET", "/ready", Open),
     ("GET", "/stream", First(Stream)),
     ("GET", "/snapshot", First(Snapshot)),
     ("GET", "/ws", Any(Enter)),
@@ -101,6 +102,10 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/three/site", Any(Enter)),
     ("PUT", "/api/v1/three/site", Any(Configure)),
     ("GET", "/api/v1/system", Any(Configure)),
+    ("GET", "/api/v1/logs", Any(SeeAudit)),
+    ("GET", "/api/v1/logs/stream", Any(SeeAudit)),
+    ("GET", "/api/v1/logs/levels", Any(Configure)),
+    ("PUT", "/api/v1/logs/levels", Any(Configure)),
 ];
 
 /// The line of this route.

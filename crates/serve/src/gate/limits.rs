@@ -24,7 +24,9 @@ use governor::{
 
 use tracing::info;
 
-use super::{GateConfig, flood::Flood};
+use logs::Flood;
+
+use super::GateConfig;
 
 /// Addresses that are remembered at a time; about 5 MB. Whoever has more of them is not stopped by counting each.
 const MOST_KEYS: usize = 50_000;

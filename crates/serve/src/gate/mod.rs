@@ -3,7 +3,6 @@
 
 mod announcement;
 mod bursts;
-mod flood;
 mod forwarded;
 mod headers;
 mod limits;
@@ -27,6 +26,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
+use logs::Flood;
 use tokio::{
     io::AsyncRead,
     time::{sleep, timeout},
@@ -41,8 +41,12 @@ pub(crate) use limits::{Account, Opening, Openings, Refused, Requests};
 pub use logins::LoginLimiter;
 pub use written::{FrameAncestor, HostName, Origin};
 
-use crate::{InForce, problem::Problem, wire::Peer};
-use flood::Flood;
+use crate::{
+    InForce,
+    problem::Problem,
+    request_id::{self, RequestId},
+    wire::Peer,
+};
 use headers::Dress;
 use limits::{Adjusted, Crowd, Member};
 use sites::Sites;
@@ -158,6 +162,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::RETRY_AFTER,
             header::LOCATION,
             HeaderName::from_static("x-timestamp"),
+            request_id::HEADER,
         ])
 }
 
@@ -289,6 +294,21 @@ impl Gate {
         router
             .layer(middleware::from_fn_with_state(self.clone(), pass))
             .layer(middleware::from_fn_with_state(self.clone(), share))
+    }
+
+    /// What a request is called: by the proxy that it comes from, if that is trusted, or by us.
+    pub(crate) fn name<B>(&self, request: &axum::http::Request<B>) -> RequestId {
+        let peer = request.extensions().get::<Peer>();
+        peer.filter(|peer| {
+            let current = self.in_force.load();
+            current
+                .config
+                .gate
+                .trusted_proxies
+                .contain(peer.address.ip())
+        })
+        .and_then(|_| RequestId::given(request.headers()))
+        .unwrap_or_else(RequestId::random)
     }
 
     /// Puts the headers on that every answer has.

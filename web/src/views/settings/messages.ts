@@ -12,7 +12,7 @@ export const en = {
   about: {} as Readonly<Record<string, string>>,
   words: {
     'per-viewer': 'Each viewer’s line', viewers: 'How many watch', fixed: 'Nobody: the camera’s own', en: 'English', ko: '한국어', auto: 'Automatic',
-    human: 'For people', json: 'JSON',
+    text: 'For people', json: 'JSON',
   } as Readonly<Record<string, string>>,
   yes: 'On',
   no: 'Off',
@@ -112,11 +112,12 @@ export const ko: typeof en = {
     'limits.streams_per_15_min_and_account': '사용자, 토큰, 링크마다 같은 제한.', 'limits.api_per_minute': '한 주소가 1분 동안 보낼 수 있는 API 요청 수. 0은 제한 없음.',
     'limits.api_per_minute_and_account': '사용자, 토큰, 링크마다 같은 제한.', 'limits.connections_per_address': '한 주소의 동시 연결 수. 0은 제한 없음.',
     'log.level': 'error, warn, info, debug, trace 또는 부분별: info,camera=debug.', 'log.format': '로그 형식.',
+    'log.dir': '하루 단위 로그 파일을 둘 폴더. 없으면 파일에 쓰지 않습니다.', 'log.max_age_days': '로그 파일을 보관하는 일수.', 'log.max_size_mb': '로그 파일의 최대 크기(MB).',
     'quality.policy': '시청자에게 보낼 화질을 정하는 기준.', 'quality.max_cpu_percent': '작은 영상을 만드는 데 쓰는 CPU(코어 하나의 %).',
   },
   words: {
     'per-viewer': '시청자마다 회선에 맞게', viewers: '시청자 수에 따라', fixed: '카메라 원본 그대로', en: 'English', ko: '한국어', auto: '자동',
-    human: '사람이 읽는 형식', json: 'JSON',
+    text: '사람이 읽는 형식', json: 'JSON',
   },
   yes: '켬',
   no: '끔',

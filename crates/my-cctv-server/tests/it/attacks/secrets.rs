@@ -181,7 +181,8 @@ fn search(given: Given) {
             "rtsp",
             &format!("rtsp://me:{source}@127.0.0.1:1/x?key={key}"),
         )
-        .env("CCTV_LOG__LEVEL", "trace");
+        .env("CCTV_LOG__LEVEL", "trace")
+        .env("CCTV_LOG__DIR", "logs");
     // One key in a file of the operator's; one that the server makes itself is looked at below.
     if given == Given::InFile {
         let file = setup.path("password");
@@ -328,6 +329,11 @@ fn search(given: Given) {
         text.contains("no more").then_some(())
     });
     drop(failing);
+    // What is kept of the log, and what an administrator is shown of it.
+    let tail = by(&cookie, "GET", "/api/v1/logs?lines=2000", &none);
+    assert!(String::from_utf8_lossy(&tail).contains("camera program started"));
+    answers.push(tail);
+    assert!(server.path("logs").is_dir(), "searched below");
     server.fault("heal");
     server.signal(Signal::HUP);
     for path in [
@@ -432,7 +438,8 @@ fn search(given: Given) {
             .to_str()
             .unwrap()
             .to_owned();
-        let is_ours = own.contains(&&*name) || name.starts_with("data/");
+        let is_ours =
+            own.contains(&&*name) || name.starts_with("data/") || name.starts_with("logs/");
         let facts = fs::metadata(&path).unwrap();
         let allowed: &[&str] = match &*name {
             "data/cameras.json" => &["a password in an address from the API"],
@@ -464,6 +471,7 @@ fn the_code_of_the_first_run_is_in_the_log_and_nowhere_else() {
     let mut server = Setup::camera_sim()
         .with_login()
         .env("CCTV_LOG__LEVEL", "trace")
+        .env("CCTV_LOG__DIR", "logs")
         .start();
     let code = code(&server);
     let mut canaries = Canaries::default();
@@ -494,6 +502,11 @@ fn the_code_of_the_first_run_is_in_the_log_and_nowhere_else() {
     }
     server.stop();
     assert_eq!(server.log.to_end().matches(&code).count(), 1);
+    // The line is there, without it.
+    let mut kept = Vec::new();
+    files(&server.path("logs"), &mut kept);
+    let kept = fs::read_to_string(&kept[0]).unwrap();
+    assert!(kept.contains("#code=***") && !kept.contains(&code));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     fmt, mem,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use control::{Class, ControlSet, Invalid};
@@ -64,6 +64,8 @@ struct Ring {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     next_seq: u64,
+    /// When the newest picture of the camera came, also if it is not kept any more.
+    newest_arrival: Option<Instant>,
     /// Frames ever published here; differs from `next_seq` where not every frame is made.
     published: u64,
     readers: Vec<Slot>,
@@ -305,6 +307,13 @@ impl Stream {
         self.lock().frames.back().cloned()
     }
 
+    /// When the camera's newest picture came. A placeholder that stands in for it now, or the camera's being off, changes
+    /// nothing of that.
+    #[must_use]
+    pub fn newest_arrival(&self) -> Option<Instant> {
+        self.lock().newest_arrival
+    }
+
     /// A reader of the newest frame: what it was too slow for never existed. Gets the frame that is there at once.
     #[must_use]
     pub fn latest(self: &Arc<Self>) -> Reader {
@@ -381,6 +390,9 @@ impl Publisher {
         debug_assert!(frame.seq >= ring.next_seq, "numbers only grow");
         ring.next_seq = frame.seq + 1;
         ring.published += 1;
+        if !frame.is_placeholder {
+            ring.newest_arrival = Some(frame.arrived);
+        }
         ring.bytes += frame.len();
         ring.frames.push_back(Arc::new(frame));
         let keep = if ring.in_order_readers > 0 {
@@ -498,7 +510,9 @@ impl Publisher {
     /// Counts a start of the camera.
     pub fn count_start(&self) {
         self.stream.counters.starts.fetch_add(1, Relaxed);
-        self.stream.incidents.restarted(&self.stream.id);
+        if self.stream.incidents.restarted(&self.stream.id) {
+            self.stream.counters.restarts.fetch_add(1, Relaxed);
+        }
     }
 
     /// Counts what the camera sent and nobody could use.

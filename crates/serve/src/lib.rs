@@ -28,6 +28,7 @@ mod line;
 mod listener;
 mod live;
 mod login;
+mod metrics;
 mod openapi;
 mod page;
 mod people;

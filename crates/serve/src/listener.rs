@@ -9,6 +9,7 @@ use std::{
 };
 
 use accounts::Accounts;
+use axum::middleware::from_fn_with_state;
 use governor::{Quota, RateLimiter};
 use hub::Hub;
 use index::Index;
@@ -25,6 +26,7 @@ use crate::{
     events::Events,
     farewell::Farewell,
     gate::Gate,
+    metrics::{self, Counts},
     openapi,
     redirect::Redirecting,
     state::App,
@@ -121,6 +123,7 @@ impl Listening {
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
         let gate = Gate::new(config.gate.clone(), config.max_connections);
+        let counts = Counts::new(gate.clone(), places.clone());
         let alarm = Alarm::new(config.alarm, hub.incidents().clone());
         let app = App {
             three: Three::new(config.three_dir.clone()),
@@ -139,12 +142,15 @@ impl Listening {
             openings: gate.streams(),
             requests: gate.requests(),
             config: Arc::new(config),
+            counts: counts.clone(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
         tokio::spawn(access::run(app.clone(), stop.clone()));
         let config = app.config.clone();
-        let router = gate.guard(openapi::router(app));
+        let router = gate
+            .guard(openapi::router(app))
+            .layer(from_fn_with_state(counts.clone(), metrics::count));
         let connections = TaskTracker::new();
         connections.spawn(alarm.run(stop.clone()));
         let farewell = Arc::new(Farewell::default());
@@ -176,6 +182,7 @@ impl Listening {
             };
             let Ok(place) = places.clone().try_acquire_owned() else {
                 debug!(%address, "connection refused: too many are open");
+                counts.turned_away();
                 continue;
             };
             let Some(mut entry) = gate.enter(address) else {

@@ -8,8 +8,8 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    access, api, audit, cameras_admin, controls, incidents, live, login, page, people, presets,
-    settings, snapshot, socket, state::App, system, three,
+    access, api, audit, cameras_admin, controls, incidents, live, login, metrics, page, people,
+    presets, settings, snapshot, socket, state::App, system, three,
 };
 
 #[derive(OpenApi)]
@@ -80,6 +80,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(three::piece, three::bring, three::remove))
         .routes(routes!(three::site, three::change_site))
         .routes(routes!(system::system))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics::stats::stats))
         .routes(routes!(settings::schema))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(settings::check))

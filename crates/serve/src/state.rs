@@ -20,6 +20,7 @@ use crate::{
     access::{Alarm, Doors, Visa},
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
+    metrics::Counts,
     problem::Problem,
     three::Three,
     viewers::Viewers,
@@ -43,6 +44,7 @@ pub(crate) struct App {
     pub(crate) requests: Arc<Requests>,
     pub(crate) three: Arc<Three>,
     pub(crate) config: Arc<Config>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) started: Instant,
     pub(crate) started_at: SystemTime,
 }

@@ -101,6 +101,8 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/three/site", Any(Enter)),
     ("PUT", "/api/v1/three/site", Any(Configure)),
     ("GET", "/api/v1/system", Any(Configure)),
+    ("GET", "/metrics", Any(Enter)),
+    ("GET", "/api/v1/stats", Any(Enter)),
 ];
 
 /// The line of this route.
@@ -109,6 +111,14 @@ pub(super) fn of(method: &Method, path: &str) -> Option<Rule> {
         .iter()
         .find(|(m, p, _)| *m == method.as_str() && *p == path)
         .map(|(_, _, rule)| *rule)
+}
+
+/// The route of this pattern, in words that are ours.
+pub(crate) fn route_of(path: &str) -> Option<&'static str> {
+    RULES
+        .iter()
+        .map(|(_, route, _)| *route)
+        .find(|route| *route == path)
 }
 
 impl Rule {

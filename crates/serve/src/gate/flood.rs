@@ -15,6 +15,7 @@ pub(super) struct Flood(Mutex<State>);
 struct State {
     last: Option<Instant>,
     unsaid: u64,
+    total: u64,
 }
 
 impl Flood {
@@ -23,11 +24,17 @@ impl Flood {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.note(Instant::now())
     }
+
+    /// How many there were since the server started.
+    pub(super) fn total(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).total
+    }
 }
 
 impl State {
     fn note(&mut self, now: Instant) -> Option<u64> {
         self.unsaid += 1;
+        self.total += 1;
         let is_time = self
             .last
             .is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
@@ -53,5 +60,6 @@ mod tests {
         }
         assert_eq!(state.note(begin + PAUSE), Some(101));
         assert_eq!(state.note(begin + PAUSE), None);
+        assert_eq!(state.total, 103);
     }
 }

@@ -121,6 +121,11 @@ impl Requests {
         })
     }
 
+    /// How many were refused since the server started.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.total()
+    }
+
     /// Counts one; or says how long to wait for the next.
     pub(super) fn count(&self, who: &Who) -> Result<(), Duration> {
         let (Some(limit), Some(account)) = (&self.limit, Account::of(who)) else {
@@ -176,6 +181,11 @@ impl Openings {
             accounts: Counted::new(of_account),
             refused: Flood::default(),
         })
+    }
+
+    /// How many were refused since the server started.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.total()
     }
 
     /// Counts one; or says how long to wait for the next.

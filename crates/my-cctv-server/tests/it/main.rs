@@ -26,6 +26,7 @@ mod hostile;
 mod incidents;
 mod limits;
 mod load;
+mod metrics;
 mod network;
 mod peers;
 mod people;

@@ -64,7 +64,7 @@ struct Ring {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     next_seq: u64,
-    /// When the newest picture of the camera came, also if it is not kept any more.
+    /// When the newest picture came since the camera was switched on, also if a placeholder stands in for it now.
     newest_arrival: Option<Instant>,
     /// Frames ever published here; differs from `next_seq` where not every frame is made.
     published: u64,
@@ -307,8 +307,8 @@ impl Stream {
         self.lock().frames.back().cloned()
     }
 
-    /// When the camera's newest picture came. A placeholder that stands in for it now, or the camera's being off, changes
-    /// nothing of that.
+    /// When the camera's newest picture came, if it is on and gave one. A placeholder that stands in for it changes nothing
+    /// of that.
     #[must_use]
     pub fn newest_arrival(&self) -> Option<Instant> {
         self.lock().newest_arrival
@@ -412,6 +412,7 @@ impl Publisher {
         let mut ring = self.stream.lock();
         ring.frames.clear();
         ring.bytes = 0;
+        ring.newest_arrival = None;
         drop(ring);
         for (_, stream) in self.stream.renditions() {
             stream.publisher().clear();

@@ -6,10 +6,10 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
-use hub::{About, Ended, Hub, Publisher, Reader, Stream};
+use hub::{About, Cause, Ended, Hub, Publisher, Reader, Stream};
 use media::{Frame, Pts90k, Quality, Rendition, Scale, UnixMicros};
 
 fn stream() -> (Arc<Stream>, Publisher) {
@@ -254,4 +254,39 @@ fn a_rendition_is_wanted_while_somebody_holds_it_and_the_maker_is_told() {
     );
     drop((made, reader, second));
     assert_eq!(stream.renditions().len(), 0);
+}
+
+#[test]
+fn a_start_while_pictures_are_missing_is_a_restart() {
+    let (stream, publisher) = stream();
+    publisher.count_start();
+    let cause = Cause {
+        code: "timed_out".into(),
+        sentence: "The camera stopped sending pictures.".into(),
+        advice: "look at the cable".into(),
+        detail: String::new(),
+        words: Vec::new(),
+    };
+    publisher.begin_incident(SystemTime::now(), cause);
+    publisher.count_start();
+    publisher.count_start();
+    publisher.end_incident(None);
+    publisher.count_start();
+    let counters = stream.counters();
+    assert_eq!((counters.starts, counters.restarts), (4, 2));
+}
+
+#[test]
+fn the_age_of_the_newest_picture_goes_on_beside_a_placeholder() {
+    let (stream, publisher) = stream();
+    assert_eq!(stream.newest_arrival(), None);
+    publish(&publisher, 2);
+    let arrived = stream.newest().map(|frame| frame.arrived);
+    assert_eq!(stream.newest_arrival(), arrived);
+    let frame = Frame::jpeg(2, Pts90k(0), UnixMicros(2), Instant::now(), &[0; 1000]);
+    publisher.publish(frame.placeholder());
+    assert!(stream.newest().is_some_and(|frame| frame.is_placeholder));
+    assert_eq!(stream.newest_arrival(), arrived);
+    publisher.clear();
+    assert_eq!(stream.newest_arrival(), None, "it is off");
 }

@@ -18,7 +18,7 @@ pub(super) struct Seen {
     name: String,
     state: CameraState,
     framerate: f32,
-    /// Since its newest picture came, unless it is off.
+    /// Since its newest picture came, if it is on and gave one.
     age: Option<Duration>,
     pub(super) counters: Counters,
     pub(super) incidents: u64,
@@ -45,15 +45,13 @@ impl Seen {
     fn of(stream: &Arc<Stream>, watched: Watched) -> Self {
         let about = stream.about();
         let state = stream.status().state;
-        let is_on = state != CameraState::Idle;
-        let newest = stream.newest_arrival().filter(|_| is_on);
         let incident = stream.newest_incident();
         Self {
             id: stream.id().to_string(),
             name: about.name,
             state,
             framerate: about.framerate,
-            age: newest.map(|arrived| arrived.elapsed()),
+            age: stream.newest_arrival().map(|arrived| arrived.elapsed()),
             counters: stream.counters(),
             incidents: stream.incident_count(),
             has_incident: incident.is_some_and(|incident| incident.ended.is_none()),

@@ -66,6 +66,8 @@ struct Ring {
     next_seq: u64,
     /// When the newest picture came since the camera was switched on, also if a placeholder stands in for it now.
     newest_arrival: Option<Instant>,
+    /// Mean time between pictures of late.
+    mean_gap: Option<Duration>,
     /// Frames ever published here; differs from `next_seq` where not every frame is made.
     published: u64,
     readers: Vec<Slot>,
@@ -73,6 +75,21 @@ struct Ring {
     closed: bool,
     /// Wakers on their way out of the lock; kept to spare the allocation.
     woken: Vec<Waker>,
+}
+
+impl Ring {
+    /// A picture came from the camera.
+    fn arrived(&mut self, now: Instant) {
+        if let Some(before) = self.newest_arrival {
+            let gap = now.saturating_duration_since(before);
+            // A pause is not the camera's rate; one that has become slow is learnt in a dozen pictures.
+            let mean = self
+                .mean_gap
+                .map_or(gap, |mean| (mean * 15 + gap.min(mean * 4)) / 16);
+            self.mean_gap = Some(mean.max(Duration::from_micros(1)));
+        }
+        self.newest_arrival = Some(now);
+    }
 }
 
 /// A reader's place among those that are woken.
@@ -314,6 +331,14 @@ impl Stream {
         self.lock().newest_arrival
     }
 
+    /// Pictures in a second that come of late; falls while none comes.
+    #[must_use]
+    pub fn framerate(&self) -> Option<f64> {
+        let ring = self.lock();
+        let (newest, mean) = ring.newest_arrival.zip(ring.mean_gap)?;
+        Some(1.0 / mean.max(newest.elapsed()).as_secs_f64())
+    }
+
     /// A reader of the newest frame: what it was too slow for never existed. Gets the frame that is there at once.
     #[must_use]
     pub fn latest(self: &Arc<Self>) -> Reader {
@@ -391,7 +416,7 @@ impl Publisher {
         ring.next_seq = frame.seq + 1;
         ring.published += 1;
         if !frame.is_placeholder {
-            ring.newest_arrival = Some(frame.arrived);
+            ring.arrived(frame.arrived);
         }
         ring.bytes += frame.len();
         ring.frames.push_back(Arc::new(frame));
@@ -413,6 +438,7 @@ impl Publisher {
         ring.frames.clear();
         ring.bytes = 0;
         ring.newest_arrival = None;
+        ring.mean_gap = None;
         drop(ring);
         for (_, stream) in self.stream.renditions() {
             stream.publisher().clear();

@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hub::{About, Cause, Ended, Hub, Publisher, Reader, Stream};
@@ -289,4 +289,33 @@ fn the_age_of_the_newest_picture_goes_on_beside_a_placeholder() {
     assert_eq!(stream.newest_arrival(), arrived);
     publisher.clear();
     assert_eq!(stream.newest_arrival(), None, "it is off");
+}
+
+#[test]
+fn the_rate_is_that_of_the_pictures_and_falls_when_none_comes() {
+    let (stream, publisher) = stream();
+    let at = |ms: u64| {
+        let seq = publisher.next_seq();
+        let arrived = Instant::now() - Duration::from_secs(3600) + Duration::from_millis(ms);
+        publisher.publish(Frame::jpeg(
+            seq,
+            Pts90k(0),
+            UnixMicros(seq),
+            arrived,
+            &[0; 1000],
+        ));
+    };
+    at(0);
+    assert_eq!(stream.framerate(), None);
+    for n in 1..=20 {
+        at(n * 100);
+    }
+    let long_ago = stream.framerate().expect("a rate");
+    assert!(long_ago < 0.001, "{long_ago}: none came for an hour");
+    // In the future, so that the newest is not old, however slow this test is.
+    for n in 0..100 {
+        at(7_200_000 + n * 100);
+    }
+    let rate = stream.framerate().expect("a rate");
+    assert!((8.0..12.0).contains(&rate), "{rate}");
 }

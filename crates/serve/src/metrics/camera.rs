@@ -17,7 +17,8 @@ pub(super) struct Seen {
     id: String,
     name: String,
     state: CameraState,
-    framerate: f32,
+    asked_framerate: f32,
+    framerate: Option<f64>,
     /// Since its newest picture came, if it is on and gave one.
     age: Option<Duration>,
     pub(super) counters: Counters,
@@ -50,7 +51,8 @@ impl Seen {
             id: stream.id().to_string(),
             name: about.name,
             state,
-            framerate: about.framerate,
+            asked_framerate: about.framerate,
+            framerate: stream.framerate(),
             age: stream.newest_arrival().map(|arrived| arrived.elapsed()),
             counters: stream.counters(),
             incidents: stream.incident_count(),
@@ -110,7 +112,11 @@ fn tell_of_cameras(to: &mut Families, cameras: &[Seen]) {
     });
     let help = "Frames in a second that are asked of the camera";
     each(to.gauge("cctv_camera_asked_framerate_hertz", help), &|c| {
-        Value::Gauge(f64::from(c.framerate))
+        Value::Gauge(f64::from(c.asked_framerate))
+    });
+    let help = "Frames in a second that come from the camera of late; 0 when it is off";
+    each(to.gauge("cctv_camera_framerate_hertz", help), &|c| {
+        Value::Gauge(c.framerate.unwrap_or_default())
     });
     let help = "Starts of the camera, those too that somebody's coming was the reason for";
     each(to.counter("cctv_camera_starts", help), &|c| {

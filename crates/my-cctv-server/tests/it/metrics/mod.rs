@@ -155,6 +155,9 @@ fn figures_are_what_a_client_counted() {
     });
     let while_watched = Scrape::of(&server);
     assert_eq!(while_watched.get(r#"cctv_viewers{camera="main"}"#), 1.0);
+    // 20 in a second; a busy machine may be late with some.
+    let rate = while_watched.get(r#"cctv_camera_framerate_hertz{camera="main"}"#);
+    assert!((1.0..40.0).contains(&rate), "{rate} frames per second");
     let ending = Instant::now();
     let ended = server.request("DELETE", &format!("/api/v1/viewers/{viewer}"));
     assert_eq!(ended.status, 204);

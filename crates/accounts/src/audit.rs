@@ -122,6 +122,12 @@ impl Accounts {
         self.0.journal.note(entry, weight);
     }
 
+    /// How many entries wait for the disk.
+    #[must_use]
+    pub fn notes_waiting(&self) -> usize {
+        self.0.journal.waiting()
+    }
+
     /// What is in the audit log, newest first; oldest first behind [`Query::after`].
     ///
     /// # Errors
@@ -201,6 +207,11 @@ impl Journal {
 
     pub(crate) fn retain(&self, retention: Retention) {
         *self.shared.retention() = Some(retention);
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        let sender = self.sender.as_ref();
+        sender.map_or(0, |sender| sender.max_capacity() - sender.capacity())
     }
 
     pub(crate) async fn flush(&self) {

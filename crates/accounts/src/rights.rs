@@ -125,6 +125,8 @@ pub enum Action {
     ManageUsers,
     /// The audit log, and what happened to the server itself.
     SeeAudit,
+    /// Figures of the server as a whole, in which every camera has its part.
+    Measure,
 }
 
 /// By what somebody was let in: enough to ask again later whether it still holds.
@@ -202,6 +204,8 @@ pub fn may(who: &Who, action: Action, camera: Option<&str>) -> bool {
         Action::Viewers => (camera.is_none() || is_seen) && who.role >= Role::Operator,
         Action::ManageOwn => who.user.is_some() && !matches!(who.key, Key::Token(_)),
         Action::Configure | Action::ManageUsers | Action::SeeAudit => who.role == Role::Admin,
+        // No matter of the role: a program that watches the server is to have as few rights as can be.
+        Action::Measure => who.cameras == Cameras::All,
     }
 }
 
@@ -223,7 +227,7 @@ mod tests {
         }
     }
 
-    const ALL: [Action; 11] = [
+    const ALL: [Action; 12] = [
         Action::Enter,
         Action::See,
         Action::Stream,
@@ -235,6 +239,7 @@ mod tests {
         Action::ManageOwn,
         Action::ManageUsers,
         Action::SeeAudit,
+        Action::Measure,
     ];
 
     /// One letter for each action in the order above: on the own camera, on another, on none.
@@ -252,43 +257,43 @@ mod tests {
     fn the_table_of_rights() {
         check(
             &who(Role::Viewer, &["own"]),
-            "yyyy....y..",
-            "y.......y..",
-            "y.......y..",
+            "yyyy....y...",
+            "y.......y...",
+            "y.......y...",
         );
         check(
             &who(Role::Operator, &["own"]),
-            "yyyyyyy.y..",
-            "y.......y..",
-            "y....y..y..",
+            "yyyyyyy.y...",
+            "y.......y...",
+            "y....y..y...",
         );
         check(
             &who(Role::Admin, &[]),
-            "yyyyyyyyyyy",
-            "yyyyyyyyyyy",
-            "y....y.yyyy",
+            "yyyyyyyyyyyy",
+            "yyyyyyyyyyyy",
+            "y....y.yyyyy",
         );
         check(
             &Who::anonymous(),
-            "yyyy.......",
-            "yyyy.......",
-            "y..........",
+            "yyyy.......y",
+            "yyyy.......y",
+            "y..........y",
         );
         let token = Who {
             key: Key::Token(1),
             ..who(Role::Viewer, &["own"])
         };
-        check(&token, "yyyy.......", "y..........", "y..........");
+        check(&token, "yyyy........", "y...........", "y...........");
         for (medium, own) in [
-            (Medium::Stream, "..y........"),
-            (Medium::Snapshot, "...y......."),
+            (Medium::Stream, "..y........."),
+            (Medium::Snapshot, "...y........"),
         ] {
             // Whatever role the giver had: a link is nothing but its medium.
             let link = Who {
                 only: Some(medium),
                 ..who(Role::Admin, &["own"])
             };
-            check(&link, own, "...........", "...........");
+            check(&link, own, "............", "............");
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Counters {
     pub bytes: u64,
     /// Times the camera was started.
     pub starts: u64,
+    /// Those of them that were tries to get pictures back.
+    pub restarts: u64,
     /// Bytes from the camera that belonged to no picture.
     pub dropped_bytes: u64,
     /// Pictures from the camera that were broken or too large.
@@ -26,6 +28,7 @@ pub(crate) struct AtomicCounters {
     pub(crate) frames: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) starts: AtomicU64,
+    pub(crate) restarts: AtomicU64,
     pub(crate) dropped_bytes: AtomicU64,
     pub(crate) dropped_pictures: AtomicU64,
     pub(crate) made_frames: AtomicU64,
@@ -38,6 +41,7 @@ impl AtomicCounters {
             frames: self.frames.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             starts: self.starts.load(Relaxed),
+            restarts: self.restarts.load(Relaxed),
             dropped_bytes: self.dropped_bytes.load(Relaxed),
             dropped_pictures: self.dropped_pictures.load(Relaxed),
             made_frames: self.made_frames.load(Relaxed),

@@ -294,12 +294,16 @@ impl Ledger {
         });
     }
 
-    /// Counts a start of the camera. Not written by itself: a camera that stays dead is tried for days.
-    pub fn restarted(&self, camera: &CameraId) {
+    /// Counts a start of the camera; true when that was while pictures were missing. Not written by itself: a camera that
+    /// stays dead is tried for days.
+    pub fn restarted(&self, camera: &CameraId) -> bool {
+        let mut was_missed = false;
         self.of_open(Some(camera), |incident| {
             incident.restarts += 1;
+            was_missed = true;
             false
         });
+        was_missed
     }
 
     /// Ends the open one, with a last word; returns it.
@@ -365,6 +369,15 @@ impl Ledger {
         let book = self.lock();
         let page = book.pages.get(&Some(camera.clone()));
         page.map_or(0, |page| page.total)
+    }
+
+    /// How many are to be written.
+    #[must_use]
+    pub fn unwritten_count(&self) -> usize {
+        self.lock()
+            .held()
+            .filter(|held| held.is_unwritten())
+            .count()
     }
 
     /// Those that are to be written, the oldest first.

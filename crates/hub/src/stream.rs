@@ -8,7 +8,7 @@ use std::{
     fmt, mem,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use control::{Class, ControlSet, Invalid};
@@ -64,6 +64,10 @@ struct Ring {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     next_seq: u64,
+    /// When the newest picture came since the camera was switched on, also if a placeholder stands in for it now.
+    newest_arrival: Option<Instant>,
+    /// Mean time between pictures of late.
+    mean_gap: Option<Duration>,
     /// Frames ever published here; differs from `next_seq` where not every frame is made.
     published: u64,
     readers: Vec<Slot>,
@@ -71,6 +75,21 @@ struct Ring {
     closed: bool,
     /// Wakers on their way out of the lock; kept to spare the allocation.
     woken: Vec<Waker>,
+}
+
+impl Ring {
+    /// A picture came from the camera.
+    fn arrived(&mut self, now: Instant) {
+        if let Some(before) = self.newest_arrival {
+            let gap = now.saturating_duration_since(before);
+            // A pause is not the camera's rate; one that has become slow is learnt in a dozen pictures.
+            let mean = self
+                .mean_gap
+                .map_or(gap, |mean| (mean * 15 + gap.min(mean * 4)) / 16);
+            self.mean_gap = Some(mean.max(Duration::from_micros(1)));
+        }
+        self.newest_arrival = Some(now);
+    }
 }
 
 /// A reader's place among those that are woken.
@@ -305,6 +324,21 @@ impl Stream {
         self.lock().frames.back().cloned()
     }
 
+    /// When the camera's newest picture came, if it is on and gave one. A placeholder that stands in for it changes nothing
+    /// of that.
+    #[must_use]
+    pub fn newest_arrival(&self) -> Option<Instant> {
+        self.lock().newest_arrival
+    }
+
+    /// Pictures in a second that come of late; falls while none comes.
+    #[must_use]
+    pub fn framerate(&self) -> Option<f64> {
+        let ring = self.lock();
+        let (newest, mean) = ring.newest_arrival.zip(ring.mean_gap)?;
+        Some(1.0 / mean.max(newest.elapsed()).as_secs_f64())
+    }
+
     /// A reader of the newest frame: what it was too slow for never existed. Gets the frame that is there at once.
     #[must_use]
     pub fn latest(self: &Arc<Self>) -> Reader {
@@ -381,6 +415,9 @@ impl Publisher {
         debug_assert!(frame.seq >= ring.next_seq, "numbers only grow");
         ring.next_seq = frame.seq + 1;
         ring.published += 1;
+        if !frame.is_placeholder {
+            ring.arrived(frame.arrived);
+        }
         ring.bytes += frame.len();
         ring.frames.push_back(Arc::new(frame));
         let keep = if ring.in_order_readers > 0 {
@@ -400,6 +437,8 @@ impl Publisher {
         let mut ring = self.stream.lock();
         ring.frames.clear();
         ring.bytes = 0;
+        ring.newest_arrival = None;
+        ring.mean_gap = None;
         drop(ring);
         for (_, stream) in self.stream.renditions() {
             stream.publisher().clear();
@@ -498,7 +537,9 @@ impl Publisher {
     /// Counts a start of the camera.
     pub fn count_start(&self) {
         self.stream.counters.starts.fetch_add(1, Relaxed);
-        self.stream.incidents.restarted(&self.stream.id);
+        if self.stream.incidents.restarted(&self.stream.id) {
+            self.stream.counters.restarts.fetch_add(1, Relaxed);
+        }
     }
 
     /// Counts what the camera sent and nobody could use.

@@ -6,10 +6,10 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
-use hub::{About, Ended, Hub, Publisher, Reader, Stream};
+use hub::{About, Cause, Ended, Hub, Publisher, Reader, Stream};
 use media::{Frame, Pts90k, Quality, Rendition, Scale, UnixMicros};
 
 fn stream() -> (Arc<Stream>, Publisher) {
@@ -254,4 +254,68 @@ fn a_rendition_is_wanted_while_somebody_holds_it_and_the_maker_is_told() {
     );
     drop((made, reader, second));
     assert_eq!(stream.renditions().len(), 0);
+}
+
+#[test]
+fn a_start_while_pictures_are_missing_is_a_restart() {
+    let (stream, publisher) = stream();
+    publisher.count_start();
+    let cause = Cause {
+        code: "timed_out".into(),
+        sentence: "The camera stopped sending pictures.".into(),
+        advice: "look at the cable".into(),
+        detail: String::new(),
+        words: Vec::new(),
+    };
+    publisher.begin_incident(SystemTime::now(), cause);
+    publisher.count_start();
+    publisher.count_start();
+    publisher.end_incident(None);
+    publisher.count_start();
+    let counters = stream.counters();
+    assert_eq!((counters.starts, counters.restarts), (4, 2));
+}
+
+#[test]
+fn the_age_of_the_newest_picture_goes_on_beside_a_placeholder() {
+    let (stream, publisher) = stream();
+    assert_eq!(stream.newest_arrival(), None);
+    publish(&publisher, 2);
+    let arrived = stream.newest().map(|frame| frame.arrived);
+    assert_eq!(stream.newest_arrival(), arrived);
+    let frame = Frame::jpeg(2, Pts90k(0), UnixMicros(2), Instant::now(), &[0; 1000]);
+    publisher.publish(frame.placeholder());
+    assert!(stream.newest().is_some_and(|frame| frame.is_placeholder));
+    assert_eq!(stream.newest_arrival(), arrived);
+    publisher.clear();
+    assert_eq!(stream.newest_arrival(), None, "it is off");
+}
+
+#[test]
+fn the_rate_is_that_of_the_pictures_and_falls_when_none_comes() {
+    let (stream, publisher) = stream();
+    let at = |ms: u64| {
+        let seq = publisher.next_seq();
+        let arrived = Instant::now() - Duration::from_secs(3600) + Duration::from_millis(ms);
+        publisher.publish(Frame::jpeg(
+            seq,
+            Pts90k(0),
+            UnixMicros(seq),
+            arrived,
+            &[0; 1000],
+        ));
+    };
+    at(0);
+    assert_eq!(stream.framerate(), None);
+    for n in 1..=20 {
+        at(n * 100);
+    }
+    let long_ago = stream.framerate().expect("a rate");
+    assert!(long_ago < 0.001, "{long_ago}: none came for an hour");
+    // In the future, so that the newest is not old, however slow this test is.
+    for n in 0..100 {
+        at(7_200_000 + n * 100);
+    }
+    let rate = stream.framerate().expect("a rate");
+    assert!((8.0..12.0).contains(&rate), "{rate}");
 }

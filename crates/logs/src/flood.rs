@@ -25,14 +25,21 @@ const TARGET: &str = "logs::flood";
 
 /// Lines of one kind that somebody outside can cause: one in ten seconds, with how many there were.
 #[derive(Debug, Default)]
-pub struct Flood(Mutex<Window>);
+pub struct Flood(Mutex<(Window, u64)>);
 
 impl Flood {
     /// Counts one; how many there were since the last line, if it is time for one.
     pub fn note(&self) -> Option<u64> {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (window, total) = &mut *state;
+        *total += 1;
         let is_said = window.note(Instant::now(), 1);
         is_said.then(|| window.take() + 1)
+    }
+
+    /// How many there were since the server started.
+    pub fn total(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 }
 

@@ -208,7 +208,7 @@ impl Feed {
     /// The connection took the whole frame, as so many bytes.
     pub(crate) fn sent(&mut self, frame: &Frame, bytes: usize) {
         let skipped = self.skipped_before + self.reader.skipped();
-        self.place.count(bytes, skipped, frame.arrived);
+        self.place.count(bytes, skipped, frame);
     }
 
     /// The connection took no more for now. True when the line is watched from here on: then the next frame comes when

@@ -31,6 +31,7 @@ mod listener;
 mod live;
 mod log_lines;
 mod login;
+mod metrics;
 mod openapi;
 mod page;
 mod people;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use accounts::Accounts;
+use axum::middleware::from_fn_with_state;
 use hub::Hub;
 use index::Index;
 use logs::Logs;
@@ -26,6 +27,7 @@ use crate::{
     events::Events,
     farewell::Farewell,
     gate::Gate,
+    metrics::{self, Counts},
     openapi,
     redirect::Redirecting,
     state::App,
@@ -56,6 +58,11 @@ impl Seats {
         let one_more = |open| (open < most).then_some(open + 1);
         let taken = self.0.fetch_update(Relaxed, Relaxed, one_more);
         taken.ok().map(|_| Seat(self.clone()))
+    }
+
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.load(Relaxed)
     }
 }
 
@@ -144,6 +151,7 @@ impl Listening {
         let events = Events::new();
         tokio::spawn(events.clone().run(hub.clone(), stop.clone()));
         let gate = Gate::new(in_force.clone());
+        let counts = Counts::new(gate.clone(), seats.clone());
         let alarm = Alarm::new(in_force.clone(), hub.incidents().clone());
         let app = App {
             three: Three::new(in_force.ask(|config| config.three_dir.clone())),
@@ -161,12 +169,15 @@ impl Listening {
             in_force: in_force.clone(),
             logs,
             disk: Arc::default(),
+            counts: counts.clone(),
             stop: stop.clone(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         };
         tokio::spawn(access::run(app.clone(), stop.clone()));
-        let router = gate.guard(openapi::router(app));
+        let router = gate
+            .guard(openapi::router(app))
+            .layer(from_fn_with_state(counts.clone(), metrics::count));
         let connections = TaskTracker::new();
         connections.spawn(alarm.run(stop.clone()));
         let farewell = Arc::new(Farewell::default());
@@ -198,6 +209,7 @@ impl Listening {
             let current = in_force.load();
             let Some(seat) = seats.take(current.config.max_connections) else {
                 debug!(%address, "connection refused: too many are open");
+                counts.turned_away();
                 continue;
             };
             let Some(mut entry) = gate.enter(address) else {

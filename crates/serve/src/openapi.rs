@@ -7,8 +7,9 @@ use utoipa::{
 };
 
 use crate::{
-    access, api, audit, cameras_admin, controls, health, incidents, live, log_lines, login, page,
-    people, presets,
+    access, api, audit, cameras_admin, controls, health, incidents, live, log_lines, login,
+    metrics::{self, stats},
+    page, people, presets,
     route::{Routes, routes},
     settings, snapshot, socket,
     state::App,
@@ -75,6 +76,8 @@ fn all() -> Routes {
         .routes(routes!(log_lines::list))
         .routes(routes!(log_lines::follow))
         .routes(routes!(log_lines::levels, log_lines::set_levels))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(stats::stats))
         .routes(routes!(settings::schema))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(settings::check))

@@ -21,6 +21,7 @@ use crate::{
     events::Events,
     gate::{LoginLimiter, Openings, Requests},
     health::DiskWatch,
+    metrics::Counts,
     problem::Problem,
     three::Three,
     viewers::Viewers,
@@ -45,6 +46,7 @@ pub(crate) struct App {
     pub(crate) in_force: InForce,
     pub(crate) logs: Logs,
     pub(crate) disk: Arc<DiskWatch>,
+    pub(crate) counts: Arc<Counts>,
     /// The server is stopping.
     pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,

@@ -69,9 +69,9 @@ pub(crate) struct ProcessorView {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct SpaceView {
     /// All of it.
-    total_bytes: u64,
+    pub(crate) total_bytes: u64,
     /// What can still be taken.
-    available_bytes: u64,
+    pub(crate) available_bytes: u64,
 }
 
 /// How busy the machine and the server are.
@@ -90,7 +90,7 @@ pub(crate) async fn system(State(app): State<App>) -> Json<SystemView> {
             resident_bytes: resident_bytes(),
         },
         processor: processor(&read("/proc/stat")),
-        memory: memory(&read("/proc/meminfo")),
+        memory: memory_now(),
         disk: disk(app.in_force.load().config.data_dir.clone()).await,
         board: board::health().await.map(BoardView::from),
     })
@@ -132,10 +132,15 @@ fn memory(text: &str) -> Option<SpaceView> {
     })
 }
 
+/// Memory of the machine.
+pub(crate) fn memory_now() -> Option<SpaceView> {
+    memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
+}
+
 /// A disk that hangs holds one thread, however often it is asked about.
 static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
-async fn disk(folder: PathBuf) -> Option<SpaceView> {
+pub(crate) async fn disk(folder: PathBuf) -> Option<SpaceView> {
     if IS_ASKED.swap(true, Relaxed) {
         return None;
     }

@@ -12,10 +12,16 @@ use std::{
 
 use accounts::{Accounts, Entry};
 use hub::{CameraId, Ender};
-use media::Rendition;
+use media::{Frame, Rendition};
 use tracing::{debug, info};
 
-use crate::{InForce, access::Visa, request_id::RequestId, wish::Wish};
+use crate::{
+    InForce,
+    access::Visa,
+    metrics::{TIMED, Tally, Watched},
+    request_id::RequestId,
+    wish::Wish,
+};
 
 /// Everybody who is watching.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ struct Inner {
     watching: BTreeMap<u64, Arc<Viewer>>,
     total: u64,
     refused: u64,
+    /// Of each camera that somebody wanted to watch.
+    tallies: BTreeMap<CameraId, Arc<Tally>>,
 }
 
 /// One open stream.
@@ -50,6 +58,7 @@ pub(crate) struct Viewer {
     quality: Mutex<Quality>,
     ender: Mutex<Ender>,
     opened: Instant,
+    tally: Arc<Tally>,
 }
 
 /// What a viewer gets, and why.
@@ -81,10 +90,15 @@ impl Fate {
         self.0.store(Self::TOO_SLOW, Relaxed);
     }
 
+    fn is_too_slow(&self) -> bool {
+        self.0.load(Relaxed) == Self::TOO_SLOW
+    }
+
     fn reason(&self) -> &'static str {
-        match self.0.load(Relaxed) {
-            Self::TOO_SLOW => "took nothing for too long",
-            _ => "left",
+        if self.is_too_slow() {
+            "took nothing for too long"
+        } else {
+            "left"
         }
     }
 }
@@ -131,8 +145,10 @@ impl Viewers {
     ) -> Option<Place> {
         let max_viewers = self.max();
         let mut inner = self.lock();
+        let tally = inner.tallies.entry(camera.clone()).or_default().clone();
         if inner.watching.len() >= max_viewers {
             inner.refused += 1;
+            tally.refused.fetch_add(1, Relaxed);
             drop(inner);
             info!(viewer = %visitor.address, camera = %camera, max_viewers, "viewer refused: full");
             return None;
@@ -140,6 +156,7 @@ impl Viewers {
         let id = inner.next_id;
         inner.next_id += 1;
         inner.total += 1;
+        tally.opened.fetch_add(1, Relaxed);
         let viewer = Arc::new(Viewer {
             id,
             address: visitor.address,
@@ -155,6 +172,7 @@ impl Viewers {
             quality: Mutex::default(),
             ender: Mutex::new(ender),
             opened: Instant::now(),
+            tally,
         });
         inner.watching.insert(id, viewer.clone());
         let watching = inner.watching.len();
@@ -213,6 +231,25 @@ impl Viewers {
         self.in_force.ask(|config| config.max_viewers)
     }
 
+    /// What the viewers of each camera got, those who are gone and those who watch.
+    pub(crate) fn by_camera(&self) -> BTreeMap<CameraId, Watched> {
+        // Under the lock nobody leaves, and so nobody is counted twice or not at all.
+        let inner = self.lock();
+        let tallies = inner.tallies.iter();
+        let mut cameras: BTreeMap<_, _> = tallies
+            .map(|(camera, tally)| (camera.clone(), tally.read()))
+            .collect();
+        for viewer in inner.watching.values() {
+            if let Some(watched) = cameras.get_mut(&viewer.camera) {
+                watched.now += 1;
+                watched.frames += viewer.frames.load(Relaxed);
+                watched.skipped += viewer.skipped.load(Relaxed);
+                watched.bytes += viewer.bytes.load(Relaxed);
+            }
+        }
+        cameras
+    }
+
     /// Streams opened and refused since the start.
     pub(crate) fn totals(&self) -> (u64, u64) {
         let inner = self.lock();
@@ -221,21 +258,27 @@ impl Viewers {
 }
 
 impl Place {
-    /// Counts a frame on its way to the viewer. `skipped` is the sum so far; `arrived` is the frame's own time, which
-    /// spares a look at the clock for each viewer.
-    pub(crate) fn count(&self, bytes: usize, skipped: u64, arrived: Instant) {
+    /// Counts a frame that the viewer's socket took. `skipped` is the sum so far. The frame's own time spares a look at the
+    /// clock, but for one in [`TIMED`].
+    pub(crate) fn count(&self, bytes: usize, skipped: u64, frame: &Frame) {
         let Viewer {
             frames,
             bytes: sum,
             skipped: lost,
             rate,
             opened,
+            tally,
             ..
         } = &*self.viewer;
-        frames.fetch_add(1, Relaxed);
+        let before = frames.fetch_add(1, Relaxed);
         sum.fetch_add(bytes as u64, Relaxed);
         lost.store(skipped, Relaxed);
-        rate.tick(arrived.saturating_duration_since(*opened).as_millis());
+        let since_opened = frame.arrived.saturating_duration_since(*opened);
+        rate.tick(since_opened.as_millis());
+        // Not the first: that may be older than its viewer. A placeholder comes from no camera.
+        if before % TIMED == TIMED - 1 && !frame.is_placeholder {
+            tally.latency.note(frame.arrived.elapsed());
+        }
     }
 
     /// The viewer reads another rendition now.
@@ -287,10 +330,22 @@ impl Drop for Place {
             skipped,
             bytes,
             opened,
+            tally,
             ..
         } = &*self.viewer;
         let mut inner = self.viewers.lock();
         inner.watching.remove(id);
+        for (of_all, own) in [
+            (&tally.frames, frames),
+            (&tally.skipped, skipped),
+            (&tally.bytes, bytes),
+        ] {
+            of_all.fetch_add(own.load(Relaxed), Relaxed);
+        }
+        tally.durations.note(opened.elapsed());
+        if self.ended.is_none() && self.fate.is_too_slow() {
+            tally.cut_off.fetch_add(1, Relaxed);
+        }
         let watching = inner.watching.len();
         drop(inner);
         let reason = self.ended.unwrap_or_else(|| self.fate.reason());

@@ -158,6 +158,8 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/logs/stream", "-nnynn"),
     ("GET", "/api/v1/logs/levels", "-nnynn"),
     ("PUT", "/api/v1/logs/levels", "-nnynn"),
+    ("GET", "/metrics", "-yyyyn"),
+    ("GET", "/api/v1/stats", "-yyyyn"),
     ("GET", "/api/v1/audit/export", "-nnynn"),
     ("GET", "/api/v1/three", "-yyyyn"),
     ("GET", "/api/v1/three/model", "-yyyyn"),
@@ -236,7 +238,12 @@ fn every_route_for_everybody_on_an_own_and_a_foreign_camera() {
     let site = json!({"revision": 0, "cameras": [placed("main"), placed("yard")]});
     let reply = by_admin(&server, "PUT", "/api/v1/three/site", &site);
     assert!(reply.status == 200 && reply.text().contains("yard"));
-    for path in ["/api/v1/cameras", "/api/v1/incidents", "/api/v1/three/site"] {
+    for path in [
+        "/api/v1/cameras",
+        "/api/v1/incidents",
+        "/api/v1/three/site",
+        "/metrics",
+    ] {
         let list = ask(&server, Some(&basic("viewer")), "GET", path, None).text();
         assert!(!list.contains("yard"), "{list}");
     }

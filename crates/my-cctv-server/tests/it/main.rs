@@ -30,6 +30,7 @@ mod kept;
 mod limits;
 mod load;
 mod logs;
+mod metrics;
 mod network;
 mod peers;
 mod people;

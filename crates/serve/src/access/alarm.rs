@@ -2,7 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -26,6 +29,8 @@ pub(crate) struct Alarm {
     bursts: Mutex<Bursts>,
     ledger: Ledger,
     began: Notify,
+    /// Failures since the server started, by [`Tried::kind`].
+    failures: [AtomicU64; Tried::KINDS.len()],
 }
 
 impl Alarm {
@@ -36,6 +41,7 @@ impl Alarm {
             bursts: Mutex::new(Bursts::new(config)),
             ledger,
             began: Notify::new(),
+            failures: Default::default(),
         })
     }
 
@@ -45,8 +51,15 @@ impl Alarm {
         bursts
     }
 
+    /// How many could not log in since the server started, by what they tried it with.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.failures.iter().map(|count| count.load(Relaxed));
+        Tried::KINDS.into_iter().zip(counts)
+    }
+
     /// Somebody at this address could not log in with this.
     pub(crate) fn failed(&self, address: IpAddr, tried: Tried) {
+        self.failures[tried.kind()].fetch_add(1, Relaxed);
         let (change, detail) = {
             let mut bursts = self.lock();
             let Some(change) = bursts.failed(address, tried, Instant::now()) else {

@@ -106,6 +106,8 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/logs/stream", Any(SeeAudit)),
     ("GET", "/api/v1/logs/levels", Any(Configure)),
     ("PUT", "/api/v1/logs/levels", Any(Configure)),
+    ("GET", "/metrics", Any(Enter)),
+    ("GET", "/api/v1/stats", Any(Enter)),
 ];
 
 /// The line of this route.
@@ -114,6 +116,14 @@ pub(super) fn of(method: &Method, path: &str) -> Option<Rule> {
         .iter()
         .find(|(m, p, _)| *m == method.as_str() && *p == path)
         .map(|(_, _, rule)| *rule)
+}
+
+/// The route of this pattern, in words that are ours.
+pub(crate) fn route_of(path: &str) -> Option<&'static str> {
+    RULES
+        .iter()
+        .map(|(_, route, _)| *route)
+        .find(|route| *route == path)
 }
 
 impl Rule {

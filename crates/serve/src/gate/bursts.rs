@@ -51,6 +51,19 @@ pub(crate) enum Tried {
 }
 
 impl Tried {
+    /// Every kind, as a word.
+    pub(crate) const KINDS: [&'static str; 4] = ["password", "token", "link", "setup_code"];
+
+    /// Its place among [`Self::KINDS`].
+    pub(crate) fn kind(&self) -> usize {
+        match self {
+            Self::Name(_) => 0,
+            Self::Token => 1,
+            Self::Link => 2,
+            Self::SetupCode => 3,
+        }
+    }
+
     /// A name as it was given, fit to be shown.
     pub(crate) fn name(name: &str) -> Self {
         Self::Name(name.chars().filter(|c| !c.is_control()).take(64).collect())

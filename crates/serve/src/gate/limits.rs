@@ -160,6 +160,11 @@ impl Requests {
         })
     }
 
+    /// How many were refused since the server started.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.total()
+    }
+
     /// Counts one of so many; or says how long to wait for the next.
     pub(super) fn count(&self, per_minute: u32, who: &Who) -> Result<(), Duration> {
         let (Some(limit), Some(account)) = (self.limit.of(per_minute), Account::of(who)) else {
@@ -215,6 +220,11 @@ impl Openings {
             accounts: Counted::new(),
             refused: Flood::default(),
         })
+    }
+
+    /// How many were refused since the server started.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.total()
     }
 
     /// Counts one; or says how long to wait for the next.

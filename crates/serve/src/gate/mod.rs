@@ -192,6 +192,19 @@ impl Gate {
         self.requests.clone()
     }
 
+    /// What was refused since the server started, by why.
+    pub(crate) fn refusals(&self) -> [(&'static str, u64); 7] {
+        [
+            ("address", self.strangers.total()),
+            ("connections_per_address", self.crowds.total()),
+            ("proxy_header", self.unannounced.total()),
+            ("server_name", self.names.total()),
+            ("api_per_minute", self.eager.total()),
+            ("api_per_minute_and_account", self.requests.refused()),
+            ("streams_per_15_min", self.streams.refused()),
+        ]
+    }
+
     /// A connection was taken. `None`: it is to be closed at once.
     pub(crate) fn enter(&self, address: SocketAddr) -> Option<Entry> {
         // For whom a proxy speaks is not known yet.

@@ -238,7 +238,7 @@ test('a viewer is seen and ended', async ({ page, serve }) => {
   await expect(row).toContainText('admin');
   await expect(row).toContainText('127.0.0.1');
   await expect(row).toContainText(/[1-9][\d.]* fps/);
-  await expect(page.getByText(/^1 of \d+ places taken$/)).toBeVisible();
+  await expect(page.getByText(/^1 now, up to 15 for each camera$/)).toBeVisible();
   await page.getByRole('button', { name: 'End admin at 127.0.0.1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'End' }).click();
   expect(await ended).toBe(true);

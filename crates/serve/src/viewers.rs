@@ -20,6 +20,7 @@ use crate::{access::Visa, wish::Wish};
 /// Everybody who is watching.
 #[derive(Debug)]
 pub(crate) struct Viewers {
+    /// Of each camera: whoever watches all of them takes a place at each, and nobody's place at another.
     max: usize,
     accounts: Accounts,
     inner: Mutex<Inner>,
@@ -106,6 +107,13 @@ pub(crate) struct Place {
     ended: Option<&'static str>,
 }
 
+impl Inner {
+    fn count_of(&self, camera: &CameraId) -> usize {
+        let watching = self.watching.values();
+        watching.filter(|viewer| viewer.camera == *camera).count()
+    }
+}
+
 impl Viewers {
     pub(crate) fn new(max: usize, accounts: Accounts) -> Arc<Self> {
         Arc::new(Self {
@@ -119,7 +127,8 @@ impl Viewers {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place, if there is one.
+    /// Takes a place at the camera, if there is one. How many there are of all cameras together is bounded by the
+    /// connections that the server takes.
     pub(crate) fn admit(
         self: &Arc<Self>,
         visitor: Visitor,
@@ -127,7 +136,7 @@ impl Viewers {
         ender: Ender,
     ) -> Option<Place> {
         let mut inner = self.lock();
-        if inner.watching.len() >= self.max {
+        if inner.count_of(&camera) >= self.max {
             inner.refused += 1;
             drop(inner);
             info!(viewer = %visitor.address, camera = %camera, max_viewers = self.max, "viewer refused: full");
@@ -192,15 +201,11 @@ impl Viewers {
     }
 
     pub(crate) fn count_of(&self, camera: &CameraId) -> usize {
-        self.lock()
-            .watching
-            .values()
-            .filter(|viewer| viewer.camera == *camera)
-            .count()
+        self.lock().count_of(camera)
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.count() >= self.max
+    pub(crate) fn is_full(&self, camera: &CameraId) -> bool {
+        self.count_of(camera) >= self.max
     }
 
     /// Streams opened and refused since the start.

@@ -95,7 +95,7 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
         </p>
       </header>
       <div class="stage">
-        <div id="frame" class="frame" data-tone={state.tone} data-held={String(screen.hasPicture.value)}>
+        <div id="frame" class="frame" data-tone={state.tone} data-held={String(screen.hasPicture.value)} data-placeholder={String(screen.isPlaceholder.value)}>
           <Stage screen={screen} host={host} optics={optics} onChanged={(answer) => { controls.value = answer; }}>
             <Notice screen={screen} words={state} id="notice" />
           </Stage>

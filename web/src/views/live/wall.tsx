@@ -153,6 +153,7 @@ function Tile({ camera, isDragged, onKey, onDrag }: TileProps): VNode {
       data-situation={now.kind}
       data-tone={said.tone}
       data-held={String(screen.hasPicture.value)}
+      data-placeholder={String(screen.isPlaceholder.value)}
       data-dragged={isDragged}
     >
       <div ref={host} class="picture" />

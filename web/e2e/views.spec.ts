@@ -56,7 +56,7 @@ for (const lang of ['en', 'ko'] as const) {
       await expectUsable(page, 'login');
 
       await logIn(page, server);
-      const post = (path: string, data: object): Promise<unknown> => page.request.post(`${server.url}api/v1/${path}`, { data });
+      const post = (path: string, data: object): Promise<unknown> => page.request.post(`${server.url}api/v1/${path}`, { data, maxRetries: 2 });
       await post('users', { name: 'a-user-with-a-name-that-does-not-want-to-end', password: PASSWORD, role: 'operator', cameras: ['door', 'yard'], allow: ['192.168.0.0/16', 'fd00:1234:5678::/48'] });
       await post('tokens', { name: 'Home Assistant in the living room', role: 'viewer', cameras: ['door'], expires_in_s: 86_400 });
       await post('links', { camera: 'yard', what: 'stream', expires_in_s: 86_400 });

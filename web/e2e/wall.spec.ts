@@ -260,6 +260,8 @@ test('a camera that freezes is told, and its picture comes back without a reload
   // What then comes says by its own flag that it is no picture of the camera.
   await expect(yard).toHaveAttribute('data-placeholder', 'true', { timeout: 30_000 });
   await expect(yard.locator('.notice-detail')).toHaveText(STANDS_IN);
+  await expect(yard.locator('.tile-age')).toHaveText('–');
+  await expect(yard.locator('.moving'), 'one set of words').toBeHidden();
   await expectTile(page, 'cam0', 'live');
   await expect(tile(page, 'cam0')).toHaveAttribute('data-placeholder', 'false');
 

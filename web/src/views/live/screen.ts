@@ -154,7 +154,8 @@ export class Screen {
       age_ms,
       isPlaceholder: player.shown?.isPlaceholder ?? null,
     });
-    this.age_ms.value = age_ms;
+    // What stands in for a picture is none, however new.
+    this.age_ms.value = player.shown?.isPlaceholder === true ? null : age_ms;
     this.shown.value = player.shown;
     this.hasPicture.value = player.hasPicture;
     this.count(now_ms, player.shown?.lost ?? 0);

@@ -2,7 +2,7 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench soak screenshots fuzz clean
+.PHONY: help run build web test bench soak screenshots pictures fuzz clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,6 +38,10 @@ soak: web ## Cameras that fail, viewers that come and go (SOAK=24h, 10m, 90s; SE
 screenshots: web ## Pictures of every view, in web/test-results/screenshots
 	cargo build --locked -p my-cctv-server
 	cd web && CCTV_SERVER="$(CURDIR)/target/debug/my-cctv-server" npm run screenshots
+
+pictures: web ## The pictures of the README, into docs/images
+	cargo build --locked -p my-cctv-server -p camera-sim
+	cd web && CCTV_SERVER="$(CURDIR)/target/debug/my-cctv-server" npm run pictures
 
 fuzz: ## Fuzz every parser (SECONDS_EACH=60)
 	scripts/fuzz

@@ -29,5 +29,6 @@ export default defineConfig({
   projects: [
     { name: 'page', testMatch: /\.spec\.ts$/ },
     { name: 'screenshots', testMatch: /screenshots\.ts$/ },
+    { name: 'pictures', testMatch: /pictures\.ts$/ },
   ],
 });

@@ -3,7 +3,7 @@
 import type { Page } from '@playwright/test';
 
 import { gateway } from './gateway.ts';
-import { expect, expectMoving, expectSituation, picture, pretend, state, test } from './page.ts';
+import { expect, expectMoving, expectSituation, picture, pretend, setVisibility, state, test } from './page.ts';
 
 const PHONE = { width: 390, height: 844 };
 const PHONE_SIDEWAYS = { width: 844, height: 390 };
@@ -190,14 +190,6 @@ test('a hidden tab gives its place back and takes it again', async ({ page, serv
   await expectMoving(page);
   expect(await server.viewers()).toBe(1);
 });
-
-/** A browser without a window never hides a tab by itself. */
-async function setVisibility(page: Page, visibility: 'visible' | 'hidden'): Promise<void> {
-  await page.evaluate((value) => {
-    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => value });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, visibility);
-}
 
 test('a name that looks like a script is shown as text', async ({ page, serve }) => {
   const name = '<script>document.title="x"</script><img src=x onerror=alert(1)>';

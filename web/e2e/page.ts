@@ -111,3 +111,11 @@ export async function pretend(page: Page, camera: Record<string, unknown>): Prom
     await route.fulfill({ response, json: { ...answer, cameras } });
   });
 }
+
+/** A browser without a window never hides a tab by itself. */
+export async function setVisibility(page: Page, visibility: 'visible' | 'hidden'): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, visibility);
+}

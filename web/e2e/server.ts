@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +12,10 @@ export type CameraConfig = {
   readonly name: string;
   /** The test pattern without it; `rpicam:0` is the first simulated camera. */
   readonly source?: string;
+  /** 640 × 480 at 20 without it. */
+  readonly size?: { readonly width: number; readonly height: number; readonly framerate: number };
+  /** What a simulated camera sees, as one JPEG, instead of what it draws. */
+  readonly sees?: Buffer;
 };
 
 /** Of the administrator `admin`, where a server has one. */
@@ -51,13 +55,13 @@ export class Server {
   /** Starts on a free port, later again on the same one. */
   async restart(): Promise<void> {
     const file = join(this.dir, 'config.toml');
-    await writeFile(file, toml(this.config, this.port));
+    await writeFile(file, toml(this.config, this.port, await this.programs()));
     const child = spawn(binary('my-cctv-server', process.env.CCTV_SERVER), ['serve', '--config', file], {
       stdio: ['ignore', 'ignore', 'pipe'],
       cwd: this.dir,
       env: {
         ...process.env,
-        CAMERA_SIM_CAMERAS: '4',
+        CAMERA_SIM_CAMERAS: '16',
         CAMERA_SIM_START_MS: '50',
         CAMERA_SIM_STOP_MS: '50',
         CAMERA_SIM_LOCK_DIR: join(this.dir, 'locks'),
@@ -69,6 +73,24 @@ export class Server {
     this.child = child;
     this.said = [];
     this.port = await listening(child, this.said);
+  }
+
+  /** Camera programs of those cameras that see something of their own. */
+  private async programs(): Promise<Map<string, string>> {
+    const programs = new Map<string, string>();
+    for (const { id, sees } of this.config.cameras ?? []) {
+      if (sees === undefined) {
+        continue;
+      }
+      const frames = join(this.dir, `sees-${id}`);
+      await mkdir(frames, { recursive: true });
+      await writeFile(join(frames, '1.jpg'), sees);
+      const program = join(this.dir, `camera-${id}`);
+      const script = `#!/bin/sh\nCAMERA_SIM_FRAMES='${frames}' exec '${binary('camera-sim')}' "$@"\n`;
+      await writeFile(program, script, { mode: 0o755 });
+      programs.set(id, program);
+    }
+    return programs;
   }
 
   /** The link from the log that makes the first administrator. */
@@ -143,16 +165,19 @@ function binary(name: string, given?: string): string {
   return found;
 }
 
-function toml(config: ServerConfig, port: number): string {
+function toml(config: ServerConfig, port: number, programs: ReadonlyMap<string, string>): string {
   const cameras = config.cameras ?? [{ id: 'main', name: 'Front door' }];
   const lines = ['[auth]', `enabled = ${config.login === true || config.admin === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
   }
-  for (const { id, name, source = 'test' } of cameras) {
+  for (const { id, name, source = 'test', size } of cameras) {
     lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, `source = "${source}"`);
     if (source.startsWith('rpicam')) {
-      lines.push(`program = "${binary('camera-sim')}"`);
+      lines.push(`program = "${programs.get(id) ?? binary('camera-sim')}"`);
+    }
+    if (size !== undefined) {
+      lines.push(...Object.entries(size).map(([key, value]) => `${key} = ${value}`));
     }
   }
   return lines.join('\n') + '\n';

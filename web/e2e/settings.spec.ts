@@ -154,7 +154,7 @@ test('in Korean, on a narrow phone', async ({ page, serve }) => {
   const server = await serve(TWO);
   await page.setViewportSize({ width: 360, height: 740 });
   await open(page, server, 'ko');
-  await page.getByRole('searchbox').fill('합친 동시');
+  await page.getByRole('searchbox').fill('동시에 볼 수');
   await expect(page.locator('.entry')).toHaveCount(1);
   await page.locator('.entry').getByRole('textbox').fill('14');
   expect(await narrow(page)).toBeLessThanOrEqual(0);

@@ -2,8 +2,9 @@
 
 import type { Page } from '@playwright/test';
 
+import { gateway } from './gateway.ts';
 import { plan, planes, red } from './models.ts';
-import { expect, expectSituation, test } from './page.ts';
+import { expect, expectSituation, setVisibility, test } from './page.ts';
 import { bring, expectMovingScreens, inspect, left, logIn, open, pixelsAt, scene, SOFTWARE_WEBGL } from './scene.ts';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -60,6 +61,46 @@ test('nothing is drawn while nothing changes', async ({ page, serve, tolerated }
   await server.restart();
   await expectSituation(page, 'live', 45_000);
   await expectMovingScreens(page, 1);
+});
+
+test('where no socket comes through, the stream is on the screen, and a hidden tab gives its place back', async ({ page, serve, tolerated }) => {
+  tolerated.push(/WebSocket connection to .* failed/);
+  const server = await serve();
+  const between = await gateway(server.url);
+  await page.goto(`${between.url}three.html`);
+  await expect(page.locator('#loading')).toBeHidden({ timeout: 30_000 });
+  await expectSituation(page, 'live', 30_000);
+  expect(between.refused()).toBeGreaterThan(1);
+  await expectMovingScreens(page, 1);
+  const before = await inspect(page);
+  await page.waitForTimeout(2_000);
+  const after = await inspect(page);
+  expect(after.draws - before.draws).toBeLessThanOrEqual(after.frames - before.frames + 3);
+  expect(await server.viewers()).toBe(1);
+
+  await setVisibility(page, 'hidden');
+  await expect.poll(() => server.viewers(), { timeout: 20_000 }).toBe(0);
+  expect(await left(page)).toEqual({ geometries: 0, textures: 0, programs: 0 });
+  await setVisibility(page, 'visible');
+  await expectSituation(page, 'live', 30_000);
+  await expectMovingScreens(page, 1);
+  await page.goto('about:blank');
+  await between.close();
+});
+
+test('a camera that freezes is told in the scene, and is live again without a reload', async ({ page, serve }) => {
+  const server = await serve({ cameras: [{ id: 'main', name: 'Front door', source: 'rpicam:0' }] });
+  await open(page, server);
+  await expectSituation(page, 'live', 30_000);
+  await page.evaluate(() => { document.body.dataset.mark = 'same page'; });
+  await server.fault('camera=0 freeze');
+  await expect(page.locator('#state')).toHaveAttribute('data-placeholder', 'true', { timeout: 60_000 });
+  await expect(page.locator('#note-detail')).not.toBeEmpty();
+  await expectSituation(page, 'live', 60_000);
+  await expect(page.locator('#state')).toHaveAttribute('data-placeholder', 'false');
+  await expect(page.locator('#note')).toBeHidden();
+  await expectMovingScreens(page, 1);
+  await expect(page.locator('body')).toHaveAttribute('data-mark', 'same page');
 });
 
 test('another size of the window keeps the proportions', async ({ page, serve }) => {

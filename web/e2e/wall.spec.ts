@@ -10,6 +10,8 @@ import { PASSWORD, type Server, type ServerConfig } from './server.ts';
 const FOUR: ServerConfig = {
   cameras: ['Front door', 'Yard', 'Garage', 'Cellar <b>'].map((name, at) => ({ id: `cam${at}`, name, source: `rpicam:${at}` })),
 };
+/** What the server says of a camera that gives no pictures. */
+const STANDS_IN = /^(?:The camera|No picture)/;
 const FIRST: ServerConfig = { admin: true, cameras: [{ id: 'main', name: 'Front door', source: 'rpicam:0' }] };
 
 async function logIn(page: Page, server: Server, name = 'admin'): Promise<void> {
@@ -248,15 +250,50 @@ test('the quality that was chosen is what comes', async ({ page, serve }) => {
 test('a camera that freezes is told, and its picture comes back without a reload', async ({ page, serve }) => {
   const server = await serve(FOUR);
   await page.goto(server.url);
+  const yard = tile(page, 'cam1');
   await expectTile(page, 'cam0', 'live');
   await expectTile(page, 'cam1', 'live');
+  await expect(yard).toHaveAttribute('data-placeholder', 'false');
   await page.evaluate(() => { document.body.dataset.mark = 'same page'; });
+  // It stays frozen until it is told: what is said in between is no matter of chance.
   await server.fault('camera=1 freeze');
-  await expect(tile(page, 'cam1')).toHaveAttribute('data-tone', /^(?:warn|bad|busy)$/, { timeout: 30_000 });
-  await expect(tile(page, 'cam1').locator('.notice')).not.toBeEmpty();
+  // What then comes says by its own flag that it is no picture of the camera.
+  await expect(yard).toHaveAttribute('data-placeholder', 'true', { timeout: 30_000 });
+  await expect(yard.locator('.notice-detail')).toHaveText(STANDS_IN);
+  await expect(yard.locator('.tile-age')).toHaveText('–');
+  await expect(yard.locator('.moving'), 'one set of words').toBeHidden();
   await expectTile(page, 'cam0', 'live');
+  await expect(tile(page, 'cam0')).toHaveAttribute('data-placeholder', 'false');
+
   await expectTile(page, 'cam1', 'live', 45_000);
+  await expect(yard).toHaveAttribute('data-placeholder', 'false');
+  await expect(yard.locator('.notice')).toHaveCount(0);
   await expect(page.locator('body')).toHaveAttribute('data-mark', 'same page');
+});
+
+test('a wall of sixteen cameras is live as installed, and so is a second one', async ({ page, browser, serve }) => {
+  test.setTimeout(180_000);
+  const size = { width: 320, height: 240, framerate: 4 };
+  // Past nine a camera has no number of its own, only the name that it is listed by.
+  const place = (at: number): string => (at < 10 ? String(at) : `/base/soc/i2c0mux/i2c@0/imx708@${(0x1a + at).toString(16)}`);
+  const cameras = Array.from({ length: 16 }, (_, at) => ({ id: `cam${at}`, name: `Camera ${at + 1}`, source: `rpicam:${place(at)}`, size }));
+  const server = await serve({ cameras });
+  await page.goto(server.url);
+  for (const { id } of cameras) {
+    await expectTile(page, id, 'live', 60_000);
+  }
+  expect(await server.viewers()).toBe(16);
+  await expect(page.locator('#viewers')).toHaveText('1 of 15 watching');
+  const context = await browser.newContext({ locale: 'en-GB' });
+  const second = await context.newPage();
+  await second.goto(server.url);
+  for (const { id } of cameras) {
+    await expectTile(second, id, 'live', 60_000);
+  }
+  expect(await server.viewers()).toBe(32);
+  await expect(page.locator('#viewers')).toHaveText('2 of 15 watching');
+  await context.close();
+  await expect.poll(() => server.viewers()).toBe(16);
 });
 
 test('a browser that cannot draw in a worker draws in the page', async ({ page, serve }) => {

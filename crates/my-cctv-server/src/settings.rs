@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use camera::{Found, Language, Place, SourceSpec};
+use camera::{Failure, Found, Language, Place, SourceSpec};
 use control::Class;
 use hub::Stream;
 use jiff::{Timestamp, tz::TimeZone};
@@ -265,11 +265,7 @@ impl Owner {
                 Some(stream) => picture_of(&stream).await,
                 None => match camera::first_pictures(&camera.settings, TEST).await {
                     Ok(picture) => Ok(picture.into()),
-                    Err(failure) => {
-                        let said = failure.sentence(Language::English);
-                        let advice = failure.advice();
-                        Err(Refusal::Conflict(format!("{said} {advice}")))
-                    }
+                    Err(failure) => Err(Refusal::Conflict(advised(&failure))),
                 },
             };
             drop(permit);
@@ -363,13 +359,7 @@ impl Owner {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             last.clone_from(&cameras);
             drop(last);
-            let notes = troubles.iter().map(|trouble| {
-                format!(
-                    "{} {}",
-                    trouble.sentence(Language::English),
-                    trouble.advice()
-                )
-            });
+            let notes = troubles.iter().map(advised);
             let discovery = Discovery {
                 cameras,
                 notes: notes.collect(),
@@ -377,6 +367,12 @@ impl Owner {
             let _ = reply.send(Ok(discovery));
         });
     }
+}
+
+/// What is wrong, and what to do about it.
+fn advised(failure: &Failure) -> String {
+    let said = failure.sentence(Language::English);
+    format!("{}: {}.", said.trim_end_matches('.'), failure.advice())
 }
 
 /// The newest picture of a camera that runs, or starts for it.

@@ -213,7 +213,7 @@ pub(crate) struct CameraList {
     cameras: Vec<CameraView>,
     /// Viewers of all cameras.
     viewers: usize,
-    /// Places for viewers.
+    /// Places for viewers of each camera.
     max_viewers: usize,
 }
 
@@ -355,11 +355,11 @@ impl From<&Viewer> for ViewerView {
 pub(crate) struct ViewerList {
     /// Oldest first.
     viewers: Vec<ViewerView>,
-    /// Places for viewers.
+    /// Places for viewers of each camera.
     max_viewers: usize,
     /// Streams opened since the server started.
     total: u64,
-    /// Streams refused since the server started, because it was full.
+    /// Streams refused since the server started, because every place at their camera was taken.
     refused: u64,
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D:
         (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
+        (status = 503, description = "Every place at the camera is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
 pub(crate) async fn first(
@@ -104,7 +104,7 @@ pub(crate) async fn first(
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Every place is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
+        (status = 503, description = "Every place at the camera is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
     )
 )]
 pub(crate) async fn of_camera(
@@ -189,7 +189,7 @@ pub(crate) fn open(
         return response;
     }
     // Whoever finds no place has opened nothing, and is to come back.
-    let opening = if app.viewers.is_full() {
+    let opening = if app.viewers.is_full(stream.id()) {
         None
     } else {
         let Visitor { address, visa, .. } = &visit.visitor;

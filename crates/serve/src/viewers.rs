@@ -123,6 +123,13 @@ pub(crate) struct Place {
     ended: Option<&'static str>,
 }
 
+impl Inner {
+    fn count_of(&self, camera: &CameraId) -> usize {
+        let watching = self.watching.values();
+        watching.filter(|viewer| viewer.camera == *camera).count()
+    }
+}
+
 impl Viewers {
     pub(crate) fn new(in_force: InForce, accounts: Accounts) -> Arc<Self> {
         Arc::new(Self {
@@ -136,7 +143,8 @@ impl Viewers {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place, if there is one.
+    /// Takes a place at the camera, if there is one. How many there are of all cameras together is bounded by the
+    /// connections that the server takes.
     pub(crate) fn admit(
         self: &Arc<Self>,
         visitor: Visitor,
@@ -146,7 +154,7 @@ impl Viewers {
         let max_viewers = self.max();
         let mut inner = self.lock();
         let tally = inner.tallies.entry(camera.clone()).or_default().clone();
-        if inner.watching.len() >= max_viewers {
+        if inner.count_of(&camera) >= max_viewers {
             inner.refused += 1;
             tally.refused.fetch_add(1, Relaxed);
             drop(inner);
@@ -215,18 +223,15 @@ impl Viewers {
     }
 
     pub(crate) fn count_of(&self, camera: &CameraId) -> usize {
-        self.lock()
-            .watching
-            .values()
-            .filter(|viewer| viewer.camera == *camera)
-            .count()
+        self.lock().count_of(camera)
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.count() >= self.max()
+    pub(crate) fn is_full(&self, camera: &CameraId) -> bool {
+        self.count_of(camera) >= self.max()
     }
 
-    /// So many have a place. When it becomes less, nobody is sent away.
+    /// So many of each camera have a place: whoever watches all of them takes one at each, and nobody's at another. When it
+    /// becomes less, nobody is sent away.
     fn max(&self) -> usize {
         self.in_force.ask(|config| config.max_viewers)
     }

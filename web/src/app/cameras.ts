@@ -38,12 +38,15 @@ export function onCameras(listener: (recovered: boolean) => void, signal: AbortS
   signal.addEventListener('abort', () => { listeners.delete(listener); });
 }
 
+/** Has the cameras asked for until the returned function is called. */
+export function needCameras(): () => void {
+  users.value += 1;
+  return () => { users.value -= 1; };
+}
+
 /** Has the cameras asked for while this is drawn. */
 export function useCameras(): readonly Camera[] | null {
-  useEffect(() => {
-    users.value += 1;
-    return () => { users.value -= 1; };
-  }, []);
+  useEffect(needCameras, []);
   return cameras.value;
 }
 

@@ -1,5 +1,5 @@
-// One camera over one socket: pictures in, drawn on a canvas, the newest only. Runs in a worker where the browser can draw
-// there, else in the page; knows neither.
+// One camera over one socket: pictures in, decoded, the newest only to whoever shows them. Runs in a worker where there is one,
+// else in the page; knows neither.
 
 import { childOf } from '../api/abort.ts';
 import { probe } from '../api/client.ts';
@@ -8,6 +8,7 @@ import { Nap } from '../time/nap.ts';
 import { Clock } from './clock.ts';
 import { HEAD_BYTES, type Head, Losses, readHead } from './head.ts';
 import type { PlayerState, Shown, StreamEnd, Wish } from './player.ts';
+import type { Target } from './sink.ts';
 
 /** `blocked`: the server answers, but no socket comes about: something in between does not let it through. */
 export type LineEnd = StreamEnd | { readonly reason: 'blocked' };
@@ -26,15 +27,12 @@ const CLOCK_EVERY_MS = 5_000;
 const SILENCE_MS = 12_000;
 /** More often than this nobody needs to know how old the picture is. */
 const TELL_EVERY_MS = 250;
-/** A page out of sight paints nothing; pictures are not to wait for it. */
-const PAINT_MS = 100;
 
 const now = (): number => performance.timeOrigin + performance.now();
 
 export class Line {
   private readonly nap = new Nap();
   private readonly losses = new Losses();
-  private readonly context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
   private socket: WebSocket | null = null;
   private frames = 0;
   private waiting: ArrayBuffer | null = null;
@@ -44,19 +42,13 @@ export class Line {
   private stop: AbortController | null = null;
 
   constructor(
-    private readonly canvas: HTMLCanvasElement | OffscreenCanvas,
+    private readonly show: Target,
     /** Address of the page, which all others are relative to. */
     private readonly base: string,
     private readonly camera: string,
     private wished: Wish,
     private readonly events: LineEvents,
-  ) {
-    const context = canvas.getContext('2d', { alpha: false });
-    if (context === null) {
-      throw new Error('this browser has no 2d canvas');
-    }
-    this.context = context;
-  }
+  ) {}
 
   /** Comes back by itself after every failure. */
   async run(signal: AbortSignal): Promise<void> {
@@ -220,13 +212,7 @@ export class Line {
         picture?.close();
         continue;
       }
-      if (this.canvas.width !== picture.width || this.canvas.height !== picture.height) {
-        this.canvas.width = picture.width;
-        this.canvas.height = picture.height;
-      }
-      this.context.drawImage(picture, 0, 0);
-      picture.close();
-      await painted();
+      await this.show(picture);
       this.frames += 1;
       this.losses.drew(head.sequence);
       drawn();
@@ -290,15 +276,4 @@ async function decoded(message: ArrayBuffer): Promise<ImageBitmap | null> {
   } catch {
     return null;
   }
-}
-
-/** After the next time the screen is painted. */
-function painted(): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PAINT_MS);
-    requestAnimationFrame(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

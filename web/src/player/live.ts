@@ -1,10 +1,11 @@
-// The player of the page: over a socket, which tells how old each picture is and costs the server least, and as MJPEG where
-// no socket comes through.
+// The player of the page and of the 3D view: over a socket, which tells how old each picture is and costs the server least, and as
+// MJPEG where no socket comes through.
 
 import { childOf } from '../api/abort.ts';
 import { MjpegPlayer } from './mjpeg.ts';
 import { Picture } from './picture.ts';
 import type { Player, PlayerState, Shown, Source, Wish } from './player.ts';
+import type { Sink } from './sink.ts';
 import { SocketPlayer } from './socket.ts';
 import { StillsPlayer } from './stills.ts';
 
@@ -20,7 +21,9 @@ let streams = 0;
 const FRESH_MS = 600;
 
 export class LivePlayer implements Player {
-  private readonly canvas = document.createElement('canvas');
+  /** What sockets draw on; none where somebody else draws. */
+  private readonly canvas: HTMLCanvasElement | null;
+  private readonly host: HTMLElement;
   private readonly held = document.createElement('canvas');
   private readonly picture: Picture;
   private readonly socket: SocketPlayer;
@@ -30,20 +33,17 @@ export class LivePlayer implements Player {
   private wished: Wish = {};
   private anew: AbortController | null = null;
 
-  /** The pictures go into `host`, which belongs to the player. */
-  constructor(
-    private readonly host: HTMLElement,
-    changed: () => void,
-  ) {
-    this.canvas.className = 'moving';
-    this.canvas.setAttribute('role', 'img');
-    // An empty canvas is 300 by 150; ours has no picture yet.
-    this.canvas.width = this.held.width = 4;
-    this.canvas.height = this.held.height = 3;
+  constructor(sink: Sink, changed: () => void) {
+    // Where somebody else draws, a stream has its `<img>` all the same, out of sight.
+    this.host = sink.kind === 'page' ? sink.host : document.createElement('div');
     this.held.setAttribute('aria-hidden', 'true');
-    host.append(this.held, this.canvas);
-    this.picture = new Picture(host, this.held);
-    this.socket = new SocketPlayer(this.canvas, changed);
+    this.held.width = 4;
+    this.held.height = 3;
+    this.host.append(this.held);
+    const to = sink.kind === 'page' ? moving(this.host) : sink.take;
+    this.canvas = typeof to === 'function' ? null : to;
+    this.picture = new Picture(this.host, this.held, typeof to === 'function' ? to : null);
+    this.socket = new SocketPlayer(to, changed);
     this.mjpeg = new MjpegPlayer(this.picture, changed);
     this.stills = new StillsPlayer(this.picture, changed);
     this.show('socket');
@@ -132,21 +132,34 @@ export class LivePlayer implements Player {
 
   /** For those who cannot see the picture. */
   describe(text: string): void {
-    this.canvas.setAttribute('aria-label', text);
+    this.canvas?.setAttribute('aria-label', text);
     this.picture.describe(text);
   }
 
   dispose(): void {
     this.socket.dispose();
-    this.picture.close();
+    this.picture.dispose();
     this.host.replaceChildren();
   }
 
   private show(way: typeof this.way): void {
     this.way = way;
     this.host.dataset.way = way;
-    this.canvas.hidden = way !== 'socket';
+    if (this.canvas !== null) {
+      this.canvas.hidden = way !== 'socket';
+    }
   }
+}
+
+function moving(host: HTMLElement): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.className = 'moving';
+  canvas.setAttribute('role', 'img');
+  // An empty canvas is 300 by 150; ours has no picture yet.
+  canvas.width = 4;
+  canvas.height = 3;
+  host.append(canvas);
+  return canvas;
 }
 
 function withWish(stream: string, { width, adapt }: Wish): string {

@@ -7,8 +7,10 @@ import type { Picture } from './picture.ts';
 import type { PlayerState, StreamEnd } from './player.ts';
 import { Stillness } from './stillness.ts';
 
-/** How often the picture is looked at. */
+/** How often the picture is looked at, to see whether it changes. */
 const LOOK_MS = 1_000;
+/** The same where somebody takes each picture: an `<img>` does not say that there is another one. */
+const TAKE_MS = 100;
 /** A camera that has to start first may take a while; a connection without any picture for longer is dead. */
 const FIRST_PICTURE_TIMEOUT_MS = 20_000;
 /** When there is reason to doubt the connection, a picture unchanged for this long is enough to end it. */
@@ -25,11 +27,14 @@ export class MjpegPlayer {
   private running: Promise<void> = Promise.resolve();
   private readonly pause = new Nap();
   private readonly stillness = new Stillness();
+  private look_ms: number;
 
   constructor(
     private readonly picture: Picture,
     private readonly changed: () => void,
-  ) {}
+  ) {
+    this.look_ms = picture.isTaken ? TAKE_MS : LOOK_MS;
+  }
 
   get state(): PlayerState {
     return this.current;
@@ -52,7 +57,11 @@ export class MjpegPlayer {
   }
 
   expect(framerate: number): void {
-    this.stillness.expect(framerate > 0 ? 1_000 / framerate : 0);
+    const frame_ms = framerate > 0 ? 1_000 / framerate : 0;
+    this.stillness.expect(frame_ms);
+    if (this.picture.isTaken) {
+      this.look_ms = Math.min(Math.max(frame_ms, TAKE_MS), LOOK_MS);
+    }
   }
 
   still_ms(now_ms: number): number | null {
@@ -100,7 +109,7 @@ export class MjpegPlayer {
     let playing = false;
     this.restartIfStale = false;
     for (;;) {
-      await look.sleep(LOOK_MS, signal);
+      await look.sleep(this.look_ms, signal);
       const now_ms = Date.now();
       if (signal.aborted) {
         return 'aborted';

@@ -1,5 +1,5 @@
 // The place where the picture is: an `<img>` while a stream runs, and below it a canvas with the last picture seen, so
-// that a lost connection leaves the old picture in place instead of a hole.
+// that a lost connection leaves the old picture in place instead of a hole. Who draws by itself gets copies of it.
 
 /** The fingerprint looks at this many pixels; bilinear scaling keeps enough of the sensor's noise. */
 const PROBE_WIDTH_PX = 24;
@@ -10,12 +10,15 @@ export class Picture {
   private readonly probe: CanvasRenderingContext2D;
   private description = '';
   private image: HTMLImageElement | null = null;
+  private isOver = false;
+  private given: number | null = null;
   /** When the held picture was on the screen; none before the first one. */
   heldAt_ms: number | null = null;
 
   constructor(
     private readonly frame: HTMLElement,
     private readonly canvas: HTMLCanvasElement,
+    private readonly take: ((picture: ImageBitmap) => void) | null,
   ) {
     this.held = context(canvas, false);
     const probe = document.createElement('canvas');
@@ -72,7 +75,17 @@ export class Picture {
     }
     this.heldAt_ms = now_ms;
     this.probe.drawImage(this.canvas, 0, 0, PROBE_WIDTH_PX, PROBE_HEIGHT_PX);
-    return fingerprint(this.probe.getImageData(0, 0, PROBE_WIDTH_PX, PROBE_HEIGHT_PX).data);
+    const seen = fingerprint(this.probe.getImageData(0, 0, PROBE_WIDTH_PX, PROBE_HEIGHT_PX).data);
+    if (seen !== this.given) {
+      this.given = seen;
+      void this.give();
+    }
+    return seen;
+  }
+
+  /** Somebody takes each picture: it has to be looked for more often. */
+  get isTaken(): boolean {
+    return this.take !== null;
   }
 
   /** Shows a picture that came by itself. */
@@ -83,12 +96,22 @@ export class Picture {
     }
     this.held.drawImage(picture, 0, 0);
     this.heldAt_ms = now_ms;
+    void this.give();
   }
 
-  /** Forgets the held picture: it belongs to another camera. */
-  clear(): void {
-    this.held.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.heldAt_ms = null;
+  /** Nobody takes pictures any more. */
+  dispose(): void {
+    this.isOver = true;
+    this.close();
+  }
+
+  private async give(): Promise<void> {
+    const copy = this.take === null ? null : await createImageBitmap(this.canvas).catch(() => null);
+    if (this.take === null || this.isOver) {
+      copy?.close();
+    } else if (copy !== null) {
+      this.take(copy);
+    }
   }
 }
 

@@ -2,9 +2,10 @@
 
 import { Line, type LineState } from './line.ts';
 import type { Shown, Wish } from './player.ts';
-import { dismiss, hire, type ToWorker, workshop } from './workshop.ts';
+import { handedTo, onCanvas } from './sink.ts';
+import { dismiss, type Heard, hire, type ToWorker, workshop } from './workshop.ts';
 
-/** Where a canvas is drawn on: once given to the worker, it cannot be taken back. */
+/** Where the pictures are made. A canvas that was given to the worker cannot be taken back. */
 type Place = { readonly kind: 'worker'; readonly worker: Worker; readonly id: number } | { readonly kind: 'here' };
 
 export class SocketPlayer {
@@ -17,7 +18,8 @@ export class SocketPlayer {
   private toldState: (state: LineState) => void = () => undefined;
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
+    /** What is drawn on, or who takes the pictures as they are. */
+    private readonly to: HTMLCanvasElement | ((picture: ImageBitmap) => void),
     private readonly changed: () => void,
   ) {}
 
@@ -55,7 +57,8 @@ export class SocketPlayer {
         place.worker.postMessage({ kind: 'play', id: place.id, run: this.run, base, camera, wish: this.wished } satisfies ToWorker);
         return;
       }
-      this.line = new Line(this.canvas, base, camera, this.wished, {
+      const show = this.to instanceof HTMLCanvasElement ? onCanvas(this.to) : handedTo(this.to);
+      this.line = new Line(show, base, camera, this.wished, {
         state: (state) => { this.toldState(state); },
         shown: (shown) => { this.drew(shown); },
       });
@@ -81,7 +84,7 @@ export class SocketPlayer {
     this.tell(this.place, 'check');
   }
 
-  /** Gives the canvas up. */
+  /** Gives the canvas up, if there is one. */
   dispose(): void {
     this.tell(this.place, 'forget');
     if (this.place?.kind === 'worker') {
@@ -89,7 +92,7 @@ export class SocketPlayer {
     }
   }
 
-  private tell(place: Place | null, kind: 'retry' | 'check' | 'stop' | 'forget'): void {
+  private tell(place: Place | null, kind: 'retry' | 'check' | 'taken' | 'stop' | 'forget'): void {
     if (place?.kind === 'worker') {
       place.worker.postMessage({ kind, id: place.id } satisfies ToWorker);
     }
@@ -104,21 +107,40 @@ export class SocketPlayer {
       this.place = { kind: 'here' };
       return this.place;
     }
-    const id = hire((message) => {
-      // What the line before still says does not count.
-      if (message.run !== this.run) {
-        return;
-      }
-      if (message.kind === 'state') {
-        this.toldState(message.state);
-      } else {
-        this.drew(message.shown);
-      }
-    });
-    const canvas = this.canvas.transferControlToOffscreen();
-    worker.postMessage({ kind: 'canvas', id, canvas } satisfies ToWorker, [canvas]);
+    const id = hire((message) => { this.heard(message); });
+    if (this.to instanceof HTMLCanvasElement) {
+      const canvas = this.to.transferControlToOffscreen();
+      worker.postMessage({ kind: 'canvas', id, canvas } satisfies ToWorker, [canvas]);
+    }
     this.place = { kind: 'worker', worker, id };
     return this.place;
+  }
+
+  private heard(message: Heard): void {
+    // What the line before still says does not count.
+    const isOld = message.run !== this.run;
+    switch (message.kind) {
+      case 'frame':
+        if (isOld || this.to instanceof HTMLCanvasElement) {
+          message.picture.close();
+        } else {
+          this.to(message.picture);
+          this.tell(this.place, 'taken');
+        }
+        return;
+      case 'state':
+        if (!isOld) {
+          this.toldState(message.state);
+        }
+        return;
+      case 'shown':
+        if (!isOld) {
+          this.drew(message.shown);
+        }
+        return;
+      default:
+        message satisfies never;
+    }
   }
 
   private drew(shown: Omit<Shown, 'at_ms'>): void {

@@ -1,4 +1,4 @@
-// The worker in which pictures are drawn, where the browser can do that.
+// The worker in which pictures are decoded and drawn, where the browser can do that.
 
 import workerUrl from './worker.ts?worker&url';
 import type { LineState } from './line.ts';
@@ -8,17 +8,21 @@ export type ToWorker =
   | { readonly kind: 'canvas'; readonly id: number; readonly canvas: OffscreenCanvas }
   | { readonly kind: 'play'; readonly id: number; readonly run: number; readonly base: string; readonly camera: string; readonly wish: Wish }
   | { readonly kind: 'wish'; readonly id: number; readonly wish: Wish }
-  | { readonly kind: 'retry' | 'check' | 'stop' | 'forget'; readonly id: number };
+  | { readonly kind: 'retry' | 'check' | 'taken' | 'stop' | 'forget'; readonly id: number };
 
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'state'; readonly id: number; readonly run: number; readonly state: LineState }
-  | { readonly kind: 'shown'; readonly id: number; readonly run: number; readonly shown: Omit<Shown, 'at_ms'> };
+  | { readonly kind: 'shown'; readonly id: number; readonly run: number; readonly shown: Omit<Shown, 'at_ms'> }
+  | { readonly kind: 'frame'; readonly id: number; readonly run: number; readonly picture: ImageBitmap };
 
 /** A worker that has not answered by then never will: an old browser, or a policy that we do not know. */
 const READY_MS = 5_000;
 
-type Listener = (message: Exclude<FromWorker, { kind: 'ready' }>) => void;
+/** What one player hears. */
+export type Heard = Exclude<FromWorker, { kind: 'ready' }>;
+
+type Listener = (message: Heard) => void;
 
 const listeners = new Map<number, Listener>();
 let started: Promise<Worker | null> | null = null;
@@ -30,7 +34,7 @@ export function workshop(): Promise<Worker | null> {
   return started;
 }
 
-/** A number for one canvas, and who hears of it. */
+/** A number for one player, and who hears of it. */
 export function hire(listener: Listener): number {
   last += 1;
   listeners.set(last, listener);
@@ -57,8 +61,14 @@ function start(): Promise<Worker | null> {
       worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
         if (data.kind === 'ready') {
           give(worker);
-        } else {
-          listeners.get(data.id)?.(data);
+          return;
+        }
+        const listener = listeners.get(data.id);
+        if (listener !== undefined) {
+          listener(data);
+        } else if (data.kind === 'frame') {
+          // On its way while its player was given up.
+          data.picture.close();
         }
       };
     } catch {

@@ -53,10 +53,3 @@ export function putSite(site: Site, signal: AbortSignal): Promise<Outcome<Site>>
     'api/v1/three/site', signal, ANSWER_TIMEOUT_MS, async (response) => parseSite(await response.json()), init,
   );
 }
-
-/** Whether the person at the page may change the scene; the server asks again. */
-export function getIsAdmin(signal: AbortSignal): Promise<Outcome<boolean>> {
-  return request('api/v1/session', signal, ANSWER_TIMEOUT_MS, async (response) =>
-    new Shape(await response.json()).field('role').string() === 'admin',
-  );
-}

@@ -2,25 +2,22 @@
 
 import { childOf } from '../api/abort.ts';
 import type { Camera } from '../api/types.ts';
-import { CamerasWatch } from '../api/watch.ts';
-import { translated } from '../i18n/causes.ts';
+import { isAwake, needCameras, onCameras, watch } from '../app/cameras.ts';
+import { enter, may } from '../app/session.ts';
 import { duration } from '../i18n/duration.ts';
 import type { Messages } from '../i18n/messages.ts';
 import { Chooser } from './chooser.ts';
 import { element, say } from '../ui/dom.ts';
-import { type Situation, situation } from '../views/live/situation.ts';
-import { type Wording, wording } from '../views/live/wording.ts';
-import { getIsAdmin, getPieces, getSite, type Piece } from './api.ts';
-import { Feeds } from './feeds.ts';
+import type { Screen } from '../views/live/screen.ts';
+import { retryWords, type Wording, wording } from '../views/live/wording.ts';
+import { getPieces, getSite, type Piece } from './api.ts';
 import type { Fit } from './fit.ts';
 import type { Site } from './layout.ts';
 import { Panel } from './panel.ts';
+import { Screens } from './screens.ts';
 import type { Memory, Mode, View } from './view.ts';
 import type { SceneWords } from './words.ts';
 
-/** A tab out of sight keeps its place this long: switching back and forth costs nothing. */
-const HIDDEN_GRACE_MS = 10_000;
-const ANSWER_FRESH_MS = 3_000;
 const TICK_MS = 1_000;
 /** With more cameras than this on the site, each comes no wider than a screen there is. */
 const FEW_CAMERAS = 2;
@@ -28,8 +25,6 @@ const SMALL_PX = 640;
 /** The GPU may take the scene away so often within a minute before it is left alone. */
 const MOST_LOSSES = 3;
 const LOSSES_WITHIN_MS = 60_000;
-
-type How = { readonly now: Situation; readonly words: Wording; readonly age_ms: number | null };
 
 export class ThreePage {
   private readonly scene = element('scene', HTMLDivElement);
@@ -49,8 +44,7 @@ export class ThreePage {
   private readonly setUp = element('set-up', HTMLButtonElement);
   private readonly fitButton = element('fit', HTMLButtonElement);
 
-  private readonly feeds: Feeds;
-  private readonly watch: CamerasWatch;
+  private readonly screens: Screens;
   private readonly chooser: Chooser;
   private readonly panel: Panel;
   private mode: Mode;
@@ -76,35 +70,26 @@ export class ThreePage {
   ) {
     this.wanted = query.get('camera');
     this.mode = query.get('view') === 'site' ? 'site' : 'monitor';
-    this.feeds = new Feeds(
-      (camera, frame) => {
-        if (this.view === null) {
-          frame.bitmap.close();
-        } else {
-          this.view.frame(camera, frame);
-        }
-      },
-      () => {
-        this.watch.askNow();
-        this.render();
-      },
-    );
-    this.watch = new CamerasWatch((recovered) => {
-      if (recovered) {
-        this.feeds.retryNow();
-      }
-      this.follow();
-      this.render();
-    });
     this.chooser = new Chooser(t.camera, (id) => { this.choose(id); });
     this.panel = new Panel(s, {
-      cameras: () => this.watch.latest?.cameras ?? [],
+      cameras: () => watch.latest?.cameras ?? [],
       pieces: () => this.pieces,
       changed: (site) => { void this.layout(site); },
       brought: () => this.brought(),
       selected: (camera, by) => { this.view?.select(camera, by); },
       closed: () => { this.openPanel(false); },
     }, signal);
+    this.screens = new Screens(
+      (camera, picture) => {
+        if (this.view === null) {
+          picture.close();
+        } else {
+          this.view.frame(camera, picture);
+        }
+      },
+      () => { this.render(); },
+      signal,
+    );
     this.wire();
   }
 
@@ -141,28 +126,26 @@ export class ThreePage {
   }
 
   run(): void {
-    let hiding: ReturnType<typeof setTimeout> | undefined;
-    const options = { signal: this.signal };
-    const look = (): void => {
-      clearTimeout(hiding);
-      if (document.visibilityState === 'visible') {
-        this.start();
-      } else {
-        hiding = setTimeout(() => { this.stop(); }, HIDDEN_GRACE_MS);
-      }
-    };
-    document.addEventListener('visibilitychange', look, options);
-    window.addEventListener('pagehide', () => { this.stop(); }, options);
-    window.addEventListener('pageshow', () => { this.start(); }, options);
-    window.addEventListener('online', () => {
-      this.watch.askNow();
-      this.feeds.retryNow();
-    }, options);
-    setInterval(() => { this.render(); }, TICK_MS);
+    const tick = setInterval(() => { this.render(); }, TICK_MS);
     // What is on the screen, in numbers: for tests, and for whoever reports that something is slow.
     Object.assign(window, { cctvThree: { inspect: () => this.view?.inspect() ?? null, left: () => this.left } });
-    this.start();
-    look();
+    const enough = needCameras();
+    onCameras(() => {
+      this.follow();
+      this.render();
+    }, this.signal);
+    const unfollow = isAwake.subscribe((awake) => {
+      if (awake) {
+        this.start();
+      } else {
+        this.stop();
+      }
+    });
+    this.signal.addEventListener('abort', () => {
+      clearInterval(tick);
+      unfollow();
+      enough();
+    });
   }
 
   private start(): void {
@@ -170,7 +153,6 @@ export class ThreePage {
       return;
     }
     this.watching = childOf(this.signal);
-    void this.watch.run(this.watching.signal);
     void this.open();
     this.render();
   }
@@ -179,7 +161,7 @@ export class ThreePage {
   private stop(): void {
     this.watching?.abort();
     this.watching = null;
-    this.feeds.stop();
+    this.screens.stop();
     this.close();
     this.render();
   }
@@ -199,15 +181,11 @@ export class ThreePage {
       return;
     }
     this.loading.hidden = false;
-    const [{ View }, admin] = await Promise.all([import('./view.ts'), getIsAdmin(watching.signal)]);
-    if (watching.signal.aborted) {
+    const [{ View }, isIn] = await Promise.all([import('./view.ts'), enter(watching.signal)]);
+    if (watching.signal.aborted || !isIn) {
       return;
     }
-    if (admin.kind === 'failed' && admin.failure.reason === 'refused' && admin.failure.status === 401) {
-      location.replace('login');
-      return;
-    }
-    this.isAdmin = admin.kind === 'ok' && admin.value;
+    this.isAdmin = may('configure');
     this.setUp.hidden = !this.isAdmin;
     // Another call may have been faster.
     if (this.hasView()) {
@@ -334,11 +312,11 @@ export class ThreePage {
     }
     const cameras = this.onScene();
     const width_px = cameras.length > FEW_CAMERAS ? SMALL_PX : null;
-    this.feeds.want(this.view === null ? [] : cameras, width_px, this.watching.signal);
+    this.screens.want(cameras.map(({ id }) => id), width_px, this.view !== null, this.watching.signal);
   }
 
   private onScene(): readonly Camera[] {
-    const all = this.watch.latest?.cameras ?? [];
+    const all = watch.latest?.cameras ?? [];
     const current = this.camera();
     if (this.mode === 'monitor') {
       return current === null ? [] : [current];
@@ -347,7 +325,7 @@ export class ThreePage {
   }
 
   private camera(): Camera | null {
-    const cameras = this.watch.latest?.cameras ?? [];
+    const cameras = watch.latest?.cameras ?? [];
     return cameras.find((camera) => camera.id === this.wanted) ?? cameras[0] ?? null;
   }
 
@@ -375,33 +353,9 @@ export class ThreePage {
     history.replaceState(null, '', address);
   }
 
-  private how(camera: Camera | null, now_ms: number): How {
-    const feed = camera === null ? null : this.feeds.of(camera.id);
-    const player = feed?.state ?? { kind: 'off' as const };
-    const isPlaying = player.kind === 'playing';
-    let age_ms = camera?.newest_frame_age_ms ?? null;
-    if (!isPlaying) {
-      age_ms = feed?.shownAt_ms === null || feed === null ? null : now_ms - feed.shownAt_ms;
-    } else if (age_ms !== null) {
-      const silent_ms = now_ms - this.watch.answeredAt_ms;
-      age_ms = Math.max(age_ms + (silent_ms > ANSWER_FRESH_MS ? silent_ms : 0), feed?.silent_ms(now_ms) ?? 0);
-    }
-    const now = situation({
-      paused: this.watching === null,
-      player,
-      camera: camera === null ? null : translated(camera, this.t.causes),
-      answered: this.watch.latest !== null,
-      failure: this.watch.failuresInARow > 1 || !isPlaying ? this.watch.failure : null,
-      age_ms,
-      isPlaceholder: null,
-    });
-    return { now, words: wording(now, this.t), age_ms };
-  }
-
   private render(): void {
-    const now_ms = Date.now();
     const camera = this.camera();
-    const cameras = this.watch.latest?.cameras ?? [];
+    const cameras = watch.latest?.cameras ?? [];
     this.chooser.render(cameras, camera);
     const live = element('live-page', HTMLAnchorElement);
     live.setAttribute('href', camera === null ? './' : `./#/live/${encodeURIComponent(camera.id)}`);
@@ -413,7 +367,7 @@ export class ThreePage {
     const doubts = new Map<string, boolean>();
     const labels = new Map<string, readonly [string, string]>();
     for (const each of this.onScene()) {
-      const { words } = this.how(each, now_ms);
+      const words = wording(this.screens.of(each.id).situation.value, this.t);
       doubts.set(each.id, words.tone === 'bad' || words.tone === 'busy');
       labels.set(each.id, [words.tone === 'good' ? each.name : `${each.name} · ${words.title}`, words.tone]);
     }
@@ -422,16 +376,19 @@ export class ThreePage {
 
     const placed = this.onScene();
     const subject = isSite && camera !== null && !placed.includes(camera) ? (placed[0] ?? null) : camera;
-    this.renderState(this.how(subject, now_ms), subject, now_ms);
+    this.renderState(this.screens.of(subject?.id ?? null), subject);
     document.title = camera === null ? 'my-cctv-server · 3D' : `${camera.name} · 3D`;
   }
 
-  private renderState(how: How, camera: Camera | null, now_ms: number): void {
-    const { words, now } = how;
-    const isEmpty = this.mode === 'site' && camera === null && this.watch.latest !== null && this.watch.latest.cameras.length > 0;
+  private renderState(screen: Screen, camera: Camera | null): void {
+    const now = screen.situation.value;
+    const age_ms = screen.age_ms.value;
+    const words: Wording = wording(now, this.t);
+    const isEmpty = this.mode === 'site' && camera === null && watch.latest !== null && watch.latest.cameras.length > 0;
     this.state.hidden = isEmpty || this.broken !== null;
     this.state.dataset.tone = words.tone;
     this.state.dataset.situation = now.kind;
+    this.state.dataset.placeholder = String(screen.isPlaceholder.value);
     say(this.stateWord, words.title);
     const isShown = this.view !== null && this.loading.hidden;
     if (this.broken !== null) {
@@ -440,13 +397,13 @@ export class ThreePage {
       this.notice('', this.isAdmin ? this.s.emptySiteAdmin : this.s.emptySite, '');
       this.note.hidden = this.panel.isOpen;
     } else if (isShown && words.tone !== 'good') {
-      this.notice(words.title, words.detail, this.retryWords(camera, now_ms));
+      this.notice(words.title, words.detail, retryWords(screen, this.t));
     } else {
       this.note.hidden = true;
     }
     this.note.classList.toggle('whole', this.broken !== null);
     this.again.hidden = this.broken?.again !== true;
-    say(this.age, isEmpty ? '' : how.age_ms === null ? this.t.noPicture : this.t.age(duration(how.age_ms, this.t)));
+    say(this.age, isEmpty ? '' : age_ms === null ? this.t.noPicture : this.t.age(duration(age_ms, this.t)));
     // Spoken once per change, not once per second.
     const spoken = words.detail === '' ? words.title : `${words.title}. ${words.detail}`;
     if (this.announced !== now.kind) {
@@ -460,16 +417,6 @@ export class ThreePage {
     say(this.noteTitle, title);
     say(this.noteDetail, detail);
     say(this.noteRetry, retry);
-  }
-
-  private retryWords(camera: Camera | null, now_ms: number): string {
-    const player = camera === null ? null : this.feeds.of(camera.id)?.state;
-    const at_ms = player?.kind === 'waiting' ? player.retryAt_ms : this.watch.failure && this.watch.nextAt_ms;
-    if (at_ms === null) {
-      return '';
-    }
-    const seconds = Math.ceil((at_ms - now_ms) / 1000);
-    return seconds > 0 ? this.t.retryIn(seconds) : this.t.retrying;
   }
 }
 

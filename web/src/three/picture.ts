@@ -2,8 +2,6 @@
 
 import { LinearFilter, LinearMipmapLinearFilter, SRGBColorSpace, Texture } from 'three';
 
-import type { Frame } from './feed.ts';
-
 export class LivePicture {
   readonly texture = new Texture<ImageBitmap>();
   /** Width divided by height; none before the first picture. */
@@ -22,7 +20,7 @@ export class LivePicture {
   }
 
   /** Takes the bitmap over. Says whether its proportions are new. */
-  show({ bitmap }: Frame): boolean {
+  show(bitmap: ImageBitmap): boolean {
     const before = this.bitmap;
     this.bitmap = bitmap;
     const isOtherSize = before !== null && (before.width !== bitmap.width || before.height !== bitmap.height);

@@ -4,7 +4,6 @@ import { Vector3 } from 'three';
 
 import { element } from '../ui/dom.ts';
 import { type Piece, getBytes } from './api.ts';
-import type { Frame } from './feed.ts';
 import type { Fit } from './fit.ts';
 import type { Site } from './layout.ts';
 import { MonitorWorld } from './monitor.ts';
@@ -95,13 +94,14 @@ export class View {
     this.site?.select(camera, by);
   }
 
-  frame(camera: string, frame: Frame): void {
+  /** Takes the bitmap over. */
+  frame(camera: string, bitmap: ImageBitmap): void {
     let picture = this.pictures.get(camera);
     if (picture === undefined) {
       picture = new LivePicture(this.stage.anisotropy);
       this.pictures.set(camera, picture);
     }
-    const isOther = picture.show(frame);
+    const isOther = picture.show(bitmap);
     if (isOther || picture.frames === 1) {
       this.refresh();
     }

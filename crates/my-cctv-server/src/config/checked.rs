@@ -48,6 +48,10 @@ pub(crate) struct Config {
     pub(crate) index: index::Config,
 }
 
+/// Many places at many cameras are no reason to take more connections than a small board can carry; whoever wants them
+/// says so.
+const MOST_PLACES: usize = 4000;
+
 /// How connections are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsConfig {
@@ -65,9 +69,10 @@ impl Config {
             RawLanguage::En => Language::English,
             RawLanguage::Ko => Language::Korean,
         };
-        let mut serve = check_server(&raw.server, &raw.quality)
+        let places = places(raw.server.max_viewers, raw.camera.len());
+        let mut serve = check_server(&raw.server, &raw.quality, places)
             .map_err(|(key, problem)| at(&format!("server.{key}"), problem))?;
-        serve.gate = check_gate(&raw.server, &raw.limits, serve.max_viewers)
+        serve.gate = check_gate(&raw.server, &raw.limits, places)
             .map_err(|(key, problem)| at(key, problem))?;
         let tls = check_tls(&raw.server)
             .map_err(|(key, problem)| at(&format!("server.tls.{key}"), problem))?;
@@ -158,7 +163,10 @@ impl Config {
                 format!("from port {port}, to the encrypted one"),
             );
         }
-        line("viewers", format!("at most {}", serve.max_viewers));
+        line(
+            "viewers",
+            format!("at most {} of each camera", serve.max_viewers),
+        );
         line("limits", limits(&serve.gate));
         line(
             "quality",
@@ -331,10 +339,21 @@ fn within<T: PartialOrd + std::fmt::Display + Copy>(
     }
 }
 
-fn check_server(raw: &RawServer, quality: &RawQuality) -> Result<serve::Config, Problem> {
+/// Streams of all cameras that the server has to be ready for.
+fn places(max_viewers: usize, cameras: usize) -> usize {
+    max_viewers
+        .saturating_mul(cameras.max(1))
+        .min(max_viewers.max(MOST_PLACES))
+}
+
+fn check_server(
+    raw: &RawServer,
+    quality: &RawQuality,
+    places: usize,
+) -> Result<serve::Config, Problem> {
     let max_viewers = within("max_viewers", raw.max_viewers, 1, 100_000)?;
     // Beside the streams: pages, their files, the API, and those who are being refused.
-    let max_connections = raw.max_connections.unwrap_or(max_viewers + 256);
+    let max_connections = raw.max_connections.unwrap_or(places + 256);
     Ok(serve::Config {
         listen: raw.listen,
         port: raw.port,
@@ -579,6 +598,26 @@ mod tests {
             "[quality]\nmax_cpu_percent = 0",
             "`quality.max_cpu_percent`: 0 is out of range: 1 to 100",
         );
+    }
+
+    #[test]
+    fn there_is_room_for_the_viewers_of_each_camera() {
+        let most = |text: &str| {
+            let raw: RawConfig = toml::from_str(text).unwrap();
+            let config = Config::check(raw, "f".to_owned()).unwrap();
+            config.serve.max_connections
+        };
+        let cameras = |count: usize| -> String {
+            let camera = |n| format!("[[camera]]\nid = \"c{n}\"\nsource = \"test\"\n");
+            (0..count).map(camera).collect()
+        };
+        assert_eq!(most(""), 271);
+        assert_eq!(most(&cameras(16)), 496);
+        let wide = format!("[server]\nmax_viewers = 1000\n{}", cameras(16));
+        assert_eq!(most(&wide), 4256, "bounded");
+        assert_eq!(most("[server]\nmax_viewers = 9000"), 9256);
+        let said = format!("[server]\nmax_connections = 90\n{}", cameras(16));
+        assert_eq!(most(&said), 90);
     }
 
     #[test]

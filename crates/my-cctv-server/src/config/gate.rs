@@ -14,10 +14,10 @@ type Problem = (&'static str, String);
 pub(super) fn check_gate(
     server: &RawServer,
     limits: &RawLimits,
-    max_viewers: usize,
+    places: usize,
 ) -> Result<GateConfig, Problem> {
     let networks = |key, texts: &[String]| Networks::parse(texts).map_err(|why| (key, why));
-    let max_viewers = u32::try_from(max_viewers).unwrap_or(u32::MAX);
+    let places = u32::try_from(places).unwrap_or(u32::MAX);
     let trusted_proxies = networks("server.trusted_proxies", &server.trusted_proxies)?;
     if server.proxy_protocol && server.trusted_proxies.is_empty() {
         let why = "it is taken from trusted proxies alone: name them in `server.trusted_proxies`";
@@ -40,17 +40,17 @@ pub(super) fn check_gate(
         // All who may watch may come from one address, and come twice.
         streams_per_15_min: limits
             .streams_per_15_min
-            .unwrap_or(max_viewers.saturating_mul(2).max(100)),
+            .unwrap_or(places.saturating_mul(2).max(100)),
         // All may come with one account, too.
         streams_per_15_min_and_account: limits
             .streams_per_15_min_and_account
-            .unwrap_or(max_viewers.saturating_mul(2).max(100)),
+            .unwrap_or(places.saturating_mul(2).max(100)),
         api_per_minute: limits.api_per_minute,
         api_per_minute_and_account: limits.api_per_minute_and_account,
         // Beside their streams, a few for the page of each.
         connections_per_address: limits
             .connections_per_address
-            .unwrap_or(max_viewers.saturating_add(49)),
+            .unwrap_or(places.saturating_add(49)),
     })
 }
 
@@ -127,6 +127,10 @@ mod tests {
         };
         assert_eq!(gate(""), ((100, 600), 64));
         assert_eq!(gate("[server]\nmax_viewers = 200"), ((400, 600), 249));
+        let wall: String = (0..16)
+            .map(|n| format!("[[camera]]\nid = \"c{n}\"\nsource = \"test\"\n"))
+            .collect();
+        assert_eq!(gate(&wall), ((480, 600), 289));
         let text =
             "[limits]\nstreams_per_15_min = 0\napi_per_minute = 5\nconnections_per_address = 7";
         assert_eq!(gate(text), ((0, 5), 7));

@@ -1,6 +1,6 @@
 //! How many may watch, and what the others are told.
 
-use crate::harness::{Client, Parts, Server, Setup, eventually};
+use crate::harness::{Client, Parts, Server, Setup, Socket, eventually};
 
 const FULL: &str = "Sorry, the broadcast is full. Please try again later.";
 
@@ -104,16 +104,79 @@ fn nothing_follows_the_answer_to_head() {
 }
 
 #[test]
-fn places_are_for_all_cameras_together() {
+fn each_camera_has_places_of_its_own() {
     let mut server = Setup::camera_sim()
         .server("max_viewers", 2)
         .another_camera("yard", "test")
         .start();
-    let mut main = server.stream("/api/v1/cameras/main/stream");
-    let mut yard = server.stream("/api/v1/cameras/yard/stream");
-    main.picture();
-    assert!(yard.part().stamp.is_none(), "the test pattern has no stamp");
-    refused(&server, "/stream");
+    let main: Vec<Parts> = (0..2).map(|_| server.stream("/stream")).collect();
+    for path in [
+        "/stream",
+        "/?action=stream",
+        "/api/v1/cameras/main/stream",
+        "/api/v1/cameras/main/stream?width=320",
+    ] {
+        refused(&server, path);
+    }
+    let mut yard: Vec<Parts> = (0..2)
+        .map(|_| server.stream("/api/v1/cameras/yard/stream"))
+        .collect();
+    for viewer in &mut yard {
+        assert!(
+            viewer.part().stamp.is_none(),
+            "the test pattern has no stamp"
+        );
+    }
     refused(&server, "/api/v1/cameras/yard/stream");
+    assert_eq!(server.json("/health")["clients"], 4);
+    let list = server.json("/api/v1/cameras");
+    assert_eq!(
+        (&list["viewers"], &list["max_viewers"]),
+        (&4.into(), &2.into())
+    );
+    assert_eq!(list["cameras"][0]["viewers"], 2);
+
+    // A place at one camera is none at the other.
+    drop(yard);
+    server.viewers(2);
+    refused(&server, "/stream");
+    drop(main);
+    server.stop();
+}
+
+#[test]
+fn a_wall_of_sixteen_takes_one_place_at_each_camera() {
+    let mut setup = Setup::with_source("test");
+    for n in 1..16 {
+        setup = setup.another_camera(&format!("cam{n}"), "test");
+    }
+    let mut server = setup.start();
+    let path = |n: usize| match n {
+        0 => "/ws?camera=main&frames=binary".to_owned(),
+        n => format!("/ws?camera=cam{n}&frames=binary"),
+    };
+    // Two pages with all of them.
+    let mut walls: Vec<Socket> = (0..32)
+        .map(|n| Socket::open(&server, &path(n % 16)))
+        .collect();
+    for socket in &mut walls {
+        socket.picture();
+    }
+    assert_eq!(server.json("/health")["clients"], 32);
+
+    // And all the others whom the first camera has room for; the sixteenth is one too many.
+    let mut others: Vec<Parts> = (0..13).map(|_| server.stream("/stream")).collect();
+    for viewer in &mut others {
+        viewer.part();
+    }
+    refused(&server, "/stream");
+    let mut late = Socket::open(&server, &path(0));
+    let answer = late.words("a refusal", |words| {
+        Some(words["error"].as_str()?.to_owned())
+    });
+    assert_eq!(answer, FULL);
+    server.stream("/api/v1/cameras/cam7/stream").part();
+    drop((walls, others, late));
+    server.viewers(0);
     server.stop();
 }

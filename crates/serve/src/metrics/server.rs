@@ -72,7 +72,7 @@ fn tell_of_requests(to: &mut Families, app: &App) {
     .one(Value::of(most as u64));
     to.gauge(
         "cctv_viewers_max",
-        "Places for viewers (server.max_viewers)",
+        "Places for viewers of each camera (server.max_viewers)",
     )
     .one(Value::of(
         app.in_force.ask(|config| config.max_viewers) as u64

@@ -454,7 +454,7 @@ impl Talk {
             return Err("you may not see this camera's pictures".to_owned());
         }
         self.watching = None;
-        if self.opening.is_none() && !self.app.viewers.is_full() {
+        if self.opening.is_none() && !self.app.viewers.is_full(stream.id()) {
             let account = Account::of(&self.door.visa().0);
             let address = self.visitor.address.ip();
             let current = self.app.in_force.load();

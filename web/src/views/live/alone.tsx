@@ -95,7 +95,7 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
         </p>
       </header>
       <div class="stage">
-        <div id="frame" class="frame" data-tone={state.tone} data-held={String(screen.hasPicture.value)}>
+        <div id="frame" class="frame" data-tone={state.tone} data-held={String(screen.hasPicture.value)} data-placeholder={String(screen.isPlaceholder.value)}>
           <Stage screen={screen} host={host} optics={optics} onChanged={(answer) => { controls.value = answer; }}>
             <Notice screen={screen} words={state} id="notice" />
           </Stage>
@@ -106,7 +106,7 @@ export function Alone({ id, cameras }: { id: string; cameras: readonly Camera[] 
           <li id="age">{camera === null && age_ms === null ? '' : age_ms === null ? t.noPicture : t.age(duration(age_ms, t))}</li>
           <li id="format">{format}</li>
           <li id="lost" title={shown === null ? '' : words.lostTitle(shown.lost)}>{shown === null ? '' : words.lost(shown.lost)}</li>
-          <li id="viewers">{watch.latest === null ? '' : t.viewers(watch.latest.viewers, watch.latest.max_viewers)}</li>
+          <li id="viewers">{camera === null || watch.latest === null ? '' : t.viewers(camera.viewers, watch.latest.max_viewers)}</li>
         </ul>
         <div class="tools">
           <SnapshotButton camera={camera} />

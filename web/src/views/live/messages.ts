@@ -2,6 +2,7 @@ import { spoken } from '../../i18n/current.ts';
 
 export const en = {
   allCameras: 'All cameras',
+  mostWatched: 'At the camera that most are watching',
   lost: (count: number) => `${count} lost`,
   lostTitle: (count: number) => `Pictures that did not reach this screen: ${count}`,
   lostLately: (count: number) => `Pictures that did not reach this screen in the last ten seconds: ${count}`,
@@ -64,6 +65,7 @@ export const en = {
 
 export const ko: typeof en = {
   allCameras: '전체 카메라',
+  mostWatched: '시청자가 가장 많은 카메라 기준',
   lost: (count) => `${count}장 손실`,
   lostTitle: (count) => `이 화면에 도착하지 못한 영상: ${count}장`,
   lostLately: (count) => `최근 10초 동안 이 화면에 도착하지 못한 영상: ${count}장`,

@@ -4,16 +4,7 @@ import type { VNode } from 'preact';
 
 import { t } from '../../i18n/current.ts';
 import type { Screen } from './screen.ts';
-import type { Wording } from './wording.ts';
-
-function retryWords(screen: Screen): string {
-  const at_ms = screen.retryAt_ms.value;
-  if (at_ms === null) {
-    return '';
-  }
-  const seconds = Math.ceil((at_ms - screen.now_ms.value) / 1000);
-  return seconds > 0 ? t.retryIn(seconds) : t.retrying;
-}
+import { retryWords, type Wording } from './wording.ts';
 
 export function Notice({ screen, words, id }: { screen: Screen; words: Wording; id?: string }): VNode | null {
   if (words.tone === 'good') {
@@ -25,7 +16,7 @@ export function Notice({ screen, words, id }: { screen: Screen; words: Wording; 
       {/* A strip at the edge repeats nothing that the state above already says. */}
       <p class="notice-title">{words.tone === 'warn' ? '' : words.title}</p>
       <p class="notice-detail">{words.detail}</p>
-      <p id={id === undefined ? undefined : `${id}-retry`} class="notice-retry">{retryWords(screen)}</p>
+      <p id={id === undefined ? undefined : `${id}-retry`} class="notice-retry">{retryWords(screen, t)}</p>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { VNode } from 'preact';
 
+import '../../ui/frame.css';
 import './live.css';
 
 import { useCameras, watch } from '../../app/cameras.ts';

@@ -1,6 +1,7 @@
-// One picture on the page and the truth about it. Draws nothing: whoever shows it reads the signals.
+// One camera's pictures and the truth about them, for the page and for the 3D view. Draws nothing: whoever shows it reads the
+// signals.
 
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
@@ -11,6 +12,7 @@ import { translated } from '../../i18n/causes.ts';
 import { t } from '../../i18n/current.ts';
 import { LivePlayer } from '../../player/live.ts';
 import type { Shown } from '../../player/player.ts';
+import type { Sink } from '../../player/sink.ts';
 import { type Quality, widthFor } from './layout.ts';
 import { type Situation, situation } from './situation.ts';
 
@@ -28,6 +30,8 @@ export class Screen {
   readonly situation = signal<Situation>({ kind: 'connecting' });
   readonly age_ms = signal<number | null>(null);
   readonly shown = signal<Shown | null>(null);
+  /** What is shown says that there is no picture. By its own flag; a stream has none, and the camera's state speaks for it. */
+  readonly isPlaceholder = computed(() => this.shown.value?.isPlaceholder ?? false);
   /** How many were lost in the last seconds. */
   readonly lostLately = signal(0);
   /** When the next try is, if one is waited for. */
@@ -39,6 +43,8 @@ export class Screen {
   readonly quality = signal<Quality>('auto');
   /** Zoomed in, a picture needs more pixels than its place has. */
   readonly magnified = signal(1);
+  /** False while nobody can show what would come. */
+  readonly isWanted = signal(true);
 
   private player: LivePlayer | null = null;
   private losses: { readonly at_ms: number; readonly lost: number }[] = [];
@@ -50,8 +56,8 @@ export class Screen {
     return watch.latest?.cameras.find((camera) => camera.id === this.id) ?? null;
   }
 
-  open(host: HTMLElement, signal: AbortSignal): void {
-    const player = new LivePlayer(host, () => {
+  open(sink: Sink, signal: AbortSignal): void {
+    const player = new LivePlayer(sink, () => {
       // What the server says of the camera has most likely changed with it.
       watch.askNow();
       this.look();
@@ -68,7 +74,7 @@ export class Screen {
         player.checkNow();
       }
       player.describe(t.liveFrom(camera?.name ?? t.camera));
-      this.fit(host);
+      this.fit(sink);
       this.look();
     }, signal);
     window.addEventListener('online', () => { player.retryNow(); }, { signal });
@@ -76,26 +82,29 @@ export class Screen {
     let settle: ReturnType<typeof setTimeout> | undefined;
     const sizes = new ResizeObserver(() => {
       clearTimeout(settle);
-      settle = setTimeout(() => { this.fit(host); }, SETTLE_MS);
+      settle = setTimeout(() => { this.fit(sink); }, SETTLE_MS);
     });
-    sizes.observe(host);
+    if (sink.kind === 'page') {
+      sizes.observe(sink.host);
+    }
     let playing: AbortController | null = null;
     player.describe(t.liveFrom(this.camera()?.name ?? t.camera));
     const follow = effect(() => {
       // Without an id there is no camera to show, only something to say.
-      if (isAwake.value && playing === null && this.id !== '') {
-        this.fit(host);
+      const isPlaying = isAwake.value && this.isWanted.value;
+      if (isPlaying && playing === null && this.id !== '') {
+        this.fit(sink);
         playing = childOf(signal);
         const stream = `api/v1/cameras/${encodeURIComponent(this.id)}/stream`;
         void player.play({ id: this.id, stream }, playing.signal);
-      } else if (!isAwake.value) {
+      } else if (!isPlaying) {
         playing?.abort();
         playing = null;
       }
       this.look();
     });
     const choose = effect(() => {
-      this.fit(host, this.quality.value, this.magnified.value);
+      this.fit(sink, this.quality.value, this.magnified.value);
     });
     signal.addEventListener('abort', () => {
       clearInterval(tick);
@@ -110,7 +119,12 @@ export class Screen {
   }
 
   /** Asks for pictures of the size that is needed. */
-  private fit(host: HTMLElement, quality = this.quality.peek(), magnified = this.magnified.peek()): void {
+  private fit(sink: Sink, quality = this.quality.peek(), magnified = this.magnified.peek()): void {
+    if (sink.kind === 'frames') {
+      this.player?.wish(sink.width_px === null ? {} : { width: sink.width_px });
+      return;
+    }
+    const { host } = sink;
     const density = Math.min(devicePixelRatio, MOST_DENSITY) * magnified;
     const source_px = this.camera()?.width_px ?? null;
     this.asked_px = widthFor(quality, host.clientWidth * density, source_px, this.asked_px);
@@ -140,7 +154,8 @@ export class Screen {
       age_ms,
       isPlaceholder: player.shown?.isPlaceholder ?? null,
     });
-    this.age_ms.value = age_ms;
+    // What stands in for a picture is none, however new.
+    this.age_ms.value = player.shown?.isPlaceholder === true ? null : age_ms;
     this.shown.value = player.shown;
     this.hasPicture.value = player.hasPicture;
     this.count(now_ms, player.shown?.lost ?? 0);
@@ -181,7 +196,7 @@ export function useScreen(id: string): { screen: Screen; host: RefObject<HTMLDiv
   useEffect(() => {
     const stop = new AbortController();
     if (host.current !== null) {
-      screen.open(host.current, stop.signal);
+      screen.open({ kind: 'page', host: host.current }, stop.signal);
     }
     return () => { stop.abort(); };
   }, [screen]);

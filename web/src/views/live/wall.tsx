@@ -49,6 +49,9 @@ export function Wall({ cameras, viewers }: { cameras: readonly Camera[]; viewers
   const ratios = cameras.map((camera) => (camera.width_px !== null && camera.height_px ? camera.width_px / camera.height_px : 0)).filter((ratio) => ratio > 0);
   const ratio = ratios.length === 0 ? USUAL_RATIO : ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
 
+  // A page with all of them takes one place at each camera.
+  const most = Math.max(0, ...cameras.map((camera) => camera.viewers));
+
   useEffect(() => {
     const place = grid.current;
     if (place === null) {
@@ -85,7 +88,7 @@ export function Wall({ cameras, viewers }: { cameras: readonly Camera[]; viewers
       <header class="bar top">
         <h1 class="name">{words.allCameras}</h1>
         <div class="tools">
-          <span id="viewers" class="count">{viewers === null ? '' : t.viewers(viewers.viewers, viewers.max_viewers)}</span>
+          <span id="viewers" class="count" title={words.mostWatched}>{viewers === null ? '' : t.viewers(most, viewers.max_viewers)}</span>
           <FullScreenButton fullScreen={fullScreen} />
         </div>
       </header>
@@ -150,6 +153,7 @@ function Tile({ camera, isDragged, onKey, onDrag }: TileProps): VNode {
       data-situation={now.kind}
       data-tone={said.tone}
       data-held={String(screen.hasPicture.value)}
+      data-placeholder={String(screen.isPlaceholder.value)}
       data-dragged={isDragged}
     >
       <div ref={host} class="picture" />

@@ -2,6 +2,7 @@
 
 import { duration } from '../../i18n/duration.ts';
 import type { Messages } from '../../i18n/messages.ts';
+import type { Screen } from './screen.ts';
 import type { Situation } from './situation.ts';
 
 /** `good` needs no attention; `busy` passes by itself; `warn` spoils the picture; `bad` means there is none to trust. */
@@ -42,4 +43,14 @@ export function wording(now: Situation, t: Messages): Wording {
     default:
       return now satisfies never;
   }
+}
+
+/** When the next try is; nothing where none is waited for. */
+export function retryWords(screen: Screen, t: Messages): string {
+  const at_ms = screen.retryAt_ms.value;
+  if (at_ms === null) {
+    return '';
+  }
+  const seconds = Math.ceil((at_ms - screen.now_ms.value) / 1000);
+  return seconds > 0 ? t.retryIn(seconds) : t.retrying;
 }

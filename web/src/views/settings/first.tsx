@@ -63,7 +63,8 @@ function Found({ cameras, again }: { cameras: readonly Discovered[]; again: () =
           <TestPicture keys={{ source: camera.source }} />
           <div class="found-words">
             <h2>{camera.name === '' ? camera.source : camera.name}</h2>
-            <p class="hint">{camera.place === 'usb' ? t.usb : t.board} · <code>{camera.source}</code></p>
+            <p class="hint">{camera.place === 'usb' ? t.usb : t.board}</p>
+            <p class="hint"><code>{camera.source}</code></p>
           </div>
           {camera.usedBy === null
             ? (

@@ -92,7 +92,7 @@ export const ko: typeof en = {
     'camera.recovered_after_s': '이 시간(초) 동안 영상이 오면 장애가 끝난 것으로 봅니다.', 'camera.max_frame_bytes': '이보다 큰 영상은 버립니다(바이트).',
     'camera.id': '주소에 쓰는 이름.', 'server.listen': '접속을 받을 주소. ::는 IPv4도 받습니다.', 'server.port': '접속을 받을 포트. 0은 빈 포트를 씁니다.',
     'server.base_path': '모든 주소 앞에 붙는 경로(예: /webcam).', 'server.data_dir': '서버가 자료를 두는 폴더.',
-    'server.max_viewers': '모든 카메라를 합친 동시 스트림 수.', 'server.max_connections': '동시 연결 수. 없으면 스트림 수 + 256.',
+    'server.max_viewers': '카메라마다 동시에 볼 수 있는 시청자 수.', 'server.max_connections': '동시 연결 수. 없으면 모든 카메라의 시청자 수 + 256.',
     'server.viewer_timeout_s': '이 시간(초) 동안 받지 않는 시청자는 끊습니다.', 'server.head_timeout_s': '요청이 도착해야 하는 시간(초).',
     'server.snapshot_timeout_s': '사진 요청이 카메라 시작을 기다리는 시간(초).', 'server.language': '대체 영상에 쓰는 언어.',
     'server.hosts': '서버를 부를 수 있는 다른 이름.', 'server.allow': '접속을 허용할 네트워크. 비어 있으면 모두 허용.',

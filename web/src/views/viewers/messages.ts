@@ -2,7 +2,7 @@ import { spoken } from '../../i18n/current.ts';
 
 export const en = {
   title: 'Viewers',
-  places: (now: number, most: number) => `${now} of ${most} places taken`,
+  places: (now: number, most: number) => `${now} now, up to ${most} for each camera`,
   totals: (total: number, refused: number) => `Since the start: ${total} opened, ${refused} refused because it was full`,
   none: 'Nobody is watching',
   noneText: 'The cameras rest until somebody does.',
@@ -29,7 +29,7 @@ export const en = {
 
 export const ko: typeof en = {
   title: '시청자',
-  places: (now, most) => `${most}자리 중 ${now}자리 사용 중`,
+  places: (now, most) => `현재 ${now}명, 카메라마다 최대 ${most}명`,
   totals: (total, refused) => `시작 이후: ${total}회 연결, 자리가 없어 ${refused}회 거절`,
   none: '시청자가 없습니다',
   noneText: '누군가 볼 때까지 카메라는 쉽니다.',

@@ -48,6 +48,10 @@ export class Server {
     return `http://127.0.0.1:${this.port}/`;
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   /** Starts on a free port, later again on the same one. */
   async restart(): Promise<void> {
     const file = join(this.dir, 'config.toml');

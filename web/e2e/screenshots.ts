@@ -33,6 +33,20 @@ for (const colorScheme of ['light', 'dark'] as const) {
       }
     });
 
+    test(`no server, ${colorScheme}, ${lang}`, async ({ page, serve, tolerated }) => {
+      tolerated.push(/^Failed to load resource/);
+      const server = await serve();
+      await page.emulateMedia({ colorScheme });
+      await page.goto(`${server.url}?lang=${lang}`);
+      await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated');
+      await server.kill();
+      await page.goto(`${server.url}?lang=${lang}`);
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        await shoot(page, `offline-${size}-${colorScheme}-${lang}`);
+      }
+    });
+
     test(`trouble, ${colorScheme}, ${lang}`, async ({ page, serve, tolerated }) => {
       tolerated.push(/^Failed to load resource/);
       const server = await serve({ maxViewers: 1 });

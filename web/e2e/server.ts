@@ -19,6 +19,8 @@ export const PASSWORD = 'correct horse battery';
 
 export type ServerConfig = {
   readonly maxViewers?: number;
+  /** Like `/cam`. */
+  readonly basePath?: string;
   /** Nobody is let in without login, and there is no account yet. */
   readonly login?: boolean;
   /** The same, and there is `admin`. */
@@ -45,7 +47,7 @@ export class Server {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/`;
+    return `http://127.0.0.1:${this.port}${this.config.basePath ?? ''}/`;
   }
 
   get pid(): number {
@@ -152,6 +154,9 @@ function toml(config: ServerConfig, port: number): string {
   const lines = ['[auth]', `enabled = ${config.login === true || config.admin === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
+  }
+  if (config.basePath !== undefined) {
+    lines.push(`base_path = "${config.basePath}"`);
   }
   for (const { id, name, source = 'test' } of cameras) {
     lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, `source = "${source}"`);

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 
 import { getSession, send } from '../api/client.ts';
 import type { Session } from '../api/types.ts';
+import { forgetPlace } from './router.ts';
 
 export type Right = 'see' | 'control' | 'share' | 'viewers' | 'own' | 'configure' | 'users' | 'audit';
 
@@ -57,6 +58,7 @@ export function toLogin(): void {
 }
 
 export async function leave(): Promise<void> {
+  forgetPlace();
   await send('DELETE', 'api/v1/session', null, new AbortController().signal);
   location.replace('login');
 }

@@ -65,7 +65,7 @@ export class Line {
     private wished: Wish,
     private readonly events: LineEvents,
   ) {
-    const context = canvas.getContext('2d', { alpha: false });
+    const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
     if (context === null) {
       throw new Error('this browser has no 2d canvas');
     }
@@ -111,10 +111,14 @@ export class Line {
   /** Ends a line that has said nothing for a moment; a good one has its answer by then. */
   checkNow(): void {
     const socket = this.socket;
+    // One that is not open yet has its own limit.
+    if (socket?.readyState !== WebSocket.OPEN) {
+      return;
+    }
     const asked_ms = now();
     this.askTime();
     setTimeout(() => {
-      if (socket !== null && socket === this.socket && this.heardAt_ms < asked_ms) {
+      if (socket === this.socket && this.heardAt_ms < asked_ms) {
         socket.close();
       }
     }, 3_000);

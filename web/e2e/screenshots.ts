@@ -38,7 +38,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
       const server = await serve();
       await page.emulateMedia({ colorScheme });
       await page.goto(`${server.url}?lang=${lang}`);
-      await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated');
+      const kept = (): Promise<string | undefined> => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state);
+      await expect.poll(kept, { timeout: 30_000 }).toBe('activated');
       await server.kill();
       await page.goto(`${server.url}?lang=${lang}`);
       for (const [size, viewport] of Object.entries(SIZES)) {

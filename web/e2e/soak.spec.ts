@@ -50,7 +50,7 @@ const SOAK_MS = length_ms(process.env.PAGE_SOAK ?? '90s');
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 test('hours of live view: memory stays flat and nothing queues up', async ({ serve }) => {
-  test.setTimeout(SOAK_MS + 180_000);
+  test.setTimeout(SOAK_MS + 300_000);
   const server = await serve({
     cameras: ['Front door', 'Yard', 'Garage', 'Cellar'].map((name, at) => ({ id: `cam${at}`, name, source: `rpicam:${at}` })),
   });
@@ -96,8 +96,8 @@ async function soak(browser: Browser, server: { readonly url: string; readonly p
     await other.bringToFront();
     expect(await page.evaluate(() => document.hidden), 'the tab is out of sight').toBe(true);
     await pause(HIDDEN_MS);
-    const hidden = await linesOf(page);
-    expect(hidden.lines, 'out of sight the page has hung up').toHaveLength(0);
+    // Out of sight a browser wakes a page once a minute at worst.
+    await expect.poll(async () => (await linesOf(page)).lines.length, { message: 'out of sight the page hangs up', timeout: 100_000 }).toBe(0);
     rounds += 1;
     if (rounds % 10 === 0) {
       print(taken, began_ms, drawn);

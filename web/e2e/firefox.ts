@@ -62,6 +62,9 @@ async function open(page: Page, server: Server, address = ''): Promise<void> {
   await page.goto(`${server.url}${address}`, { waitUntil: 'domcontentloaded' });
 }
 
+// Pixels of the 3D view are made by the processor, and browsers start slowly on a busy machine.
+test.setTimeout(240_000);
+
 test('signing in, and four live pictures that move', async ({ serve, fox }) => {
   const server = await serve({ ...FOUR, admin: true });
   const page = await fox();

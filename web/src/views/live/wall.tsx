@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import type { Camera, Cameras } from '../../api/types.ts';
 import { go, href } from '../../app/router.ts';
@@ -49,7 +49,8 @@ export function Wall({ cameras, viewers }: { cameras: readonly Camera[]; viewers
   const ratios = cameras.map((camera) => (camera.width_px !== null && camera.height_px ? camera.width_px / camera.height_px : 0)).filter((ratio) => ratio > 0);
   const ratio = ratios.length === 0 ? USUAL_RATIO : ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
 
-  useEffect(() => {
+  // Before anything is painted: tiles that find their places afterwards jump.
+  useLayoutEffect(() => {
     const place = grid.current;
     if (place === null) {
       return;

@@ -50,7 +50,7 @@ const SOAK_MS = length_ms(process.env.PAGE_SOAK ?? '90s');
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 test('hours of live view: memory stays flat and nothing queues up', async ({ serve }) => {
-  test.setTimeout(SOAK_MS + 300_000);
+  test.setTimeout(SOAK_MS + 600_000);
   const server = await serve({
     cameras: ['Front door', 'Yard', 'Garage', 'Cellar'].map((name, at) => ({ id: `cam${at}`, name, source: `rpicam:${at}` })),
   });
@@ -110,8 +110,9 @@ async function soak(browser: Browser, server: { readonly url: string; readonly p
 }
 
 async function live(page: Page): Promise<void> {
+  // A limit for a picture that never comes: a machine with other work may take a while.
   const isLive = (): boolean => document.querySelectorAll('.tile[data-situation="live"]').length === 4;
-  await page.waitForFunction(isLive, { polling: 250, timeout: 45_000 });
+  await page.waitForFunction(isLive, { polling: 250, timeout: 180_000 });
 }
 
 async function linesOf(page: Page): Promise<Lines> {

@@ -2,10 +2,10 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench soak screenshots pictures fuzz clean
+.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: build ## Build everything and serve on port 3000 (CAMERA=sim takes the simulated camera)
 	@scripts/run "$(SERVER)" "$(CAMERA)"
@@ -34,6 +34,14 @@ bench: web ## Print every figure the README states (QUICK=1 for a short look)
 
 soak: web ## Cameras that fail, viewers that come and go (SOAK=24h, 10m, 90s; SEED= repeats a run)
 	bench/soak
+
+page-soak: web ## Live view for long, tab shown and hidden: does the page's memory stay flat (PAGE_SOAK=1h, 2m)
+	cargo build --locked -p my-cctv-server -p camera-sim
+	cd web && PAGE_SOAK="$(or $(PAGE_SOAK),1h)" CCTV_SERVER="$(CURDIR)/target/debug/my-cctv-server" npx playwright test --project=page soak.spec
+
+page-figures: web ## What a first visit costs: bytes, script, first picture, what jumps
+	cargo build --locked -p my-cctv-server -p camera-sim
+	cd web && CCTV_SERVER="$(CURDIR)/target/debug/my-cctv-server" npm run figures
 
 screenshots: web ## Pictures of every view, in web/test-results/screenshots
 	cargo build --locked -p my-cctv-server

@@ -28,6 +28,8 @@ export default defineConfig({
   },
   projects: [
     { name: 'page', testMatch: /\.spec\.ts$/ },
+    { name: 'firefox', testMatch: /firefox\.ts$/ },
+    { name: 'icons', testMatch: /icons\.ts$/ },
     { name: 'screenshots', testMatch: /screenshots\.ts$/ },
     { name: 'pictures', testMatch: /pictures\.ts$/ },
   ],

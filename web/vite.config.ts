@@ -1,3 +1,4 @@
+import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig } from 'vitest/config';
 
 import { precompress } from './build/precompress.ts';
@@ -5,6 +6,9 @@ import { scene } from './build/scene.ts';
 
 // `npm run dev` shows the page against a server that is already running.
 const server = process.env.CCTV_URL ?? 'http://127.0.0.1:3000';
+
+/** Files from here on, three.js above all, are kept by those who open them. */
+const LARGE_BYTES = 200_000;
 
 export default defineConfig({
   // Relative, so that the page works below any `server.base_path`.
@@ -15,9 +19,25 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html'] },
+    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html', 'offline.html'] },
   },
-  plugins: [scene(), precompress()],
+  plugins: [
+    scene(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src/offline',
+      filename: 'sw.ts',
+      injectRegister: false,
+      manifest: false,
+      injectManifest: {
+        // The library lists what the build made. Not the pages, which the login is in front of, and not what only some open.
+        globPatterns: ['offline.html', 'icon.svg', 'assets/*.{js,css}'],
+        dontCacheBustURLsMatching: /^assets\//,
+        manifestTransforms: [(files) => ({ manifest: files.filter(({ size }) => size < LARGE_BYTES) })],
+      },
+    }),
+    precompress(),
+  ],
   server: {
     proxy: { '/ws': { target: server, ws: true }, '/api': server, '/stream': server, '/snapshot': server, '/health': server },
   },

@@ -1,4 +1,5 @@
-// What stands between some people and their server: a proxy that passes requests on, and hangs up on every WebSocket.
+// What stands between some people and their server: a proxy that passes requests on, and hangs up on every WebSocket. It can
+// also tell another text than the server did, as a newer server would.
 
 import { createServer, request } from 'node:http';
 import { type AddressInfo, type Socket } from 'node:net';
@@ -10,11 +11,22 @@ export type Gateway = {
   readonly close: () => Promise<void>;
 };
 
-export async function gateway(server: string): Promise<Gateway> {
+/** Another text for what is at this path; none for what is to stay. */
+export type Rewrite = (path: string) => ((text: string) => string) | null;
+
+export async function gateway(server: string, rewrite: Rewrite = () => null): Promise<Gateway> {
   let refused = 0;
   const open = new Set<Socket>();
   const proxy = createServer((incoming, outgoing) => {
     const { port, hostname } = new URL(server);
+    const another = rewrite(incoming.url ?? '');
+    if (another !== null) {
+      void fetch(new URL(incoming.url ?? '', server)).then(async (answer) => {
+        outgoing.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '', 'cache-control': 'no-cache' });
+        outgoing.end(another(await answer.text()));
+      });
+      return;
+    }
     const passed = request(
       { port, hostname, path: incoming.url, method: incoming.method, headers: incoming.headers },
       (answer) => {

@@ -10,7 +10,7 @@ const PHONE_SIDEWAYS = { width: 844, height: 390 };
 const DESKTOP = { width: 1280, height: 800 };
 
 /** What the browser says by itself when a request fails; the page says it in its own words. */
-const FAILED_REQUEST = /^Failed to load resource/;
+const FAILED_REQUEST = /^Failed to load resource|^An unknown error occurred when fetching the script/;
 
 test('shows the moving picture and says that it is live', async ({ page, serve }) => {
   const server = await serve();

@@ -18,7 +18,7 @@ export async function planes(...all: readonly Plane[]): Promise<Buffer> {
       const s = parts === 1 || part === 5 ? 1 : 0.05;
       const z = parts === 1 || part === 5 ? 0 : -0.1;
       const points = [[-w, -h], [w, -h], [w, h], [-w, h]].flatMap(([px = 0, py = 0]) => [px * s, py * s, z]);
-      const accessor = (type: 'VEC2' | 'VEC3' | 'SCALAR', array: Float32Array | Uint16Array) =>
+      const accessor = (type: 'VEC2' | 'VEC3' | 'SCALAR', array: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>) =>
         file.createAccessor().setType(type).setArray(array).setBuffer(data);
       mesh.addPrimitive(
         file.createPrimitive()

@@ -33,6 +33,21 @@ for (const colorScheme of ['light', 'dark'] as const) {
       }
     });
 
+    test(`no server, ${colorScheme}, ${lang}`, async ({ page, serve, tolerated }) => {
+      tolerated.push(/^Failed to load resource/);
+      const server = await serve();
+      await page.emulateMedia({ colorScheme });
+      await page.goto(`${server.url}?lang=${lang}`);
+      const kept = (): Promise<string | undefined> => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state);
+      await expect.poll(kept, { timeout: 30_000 }).toBe('activated');
+      await server.kill();
+      await page.goto(`${server.url}?lang=${lang}`);
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        await shoot(page, `offline-${size}-${colorScheme}-${lang}`);
+      }
+    });
+
     test(`trouble, ${colorScheme}, ${lang}`, async ({ page, serve, tolerated }) => {
       tolerated.push(/^Failed to load resource/);
       const server = await serve({ maxViewers: 1 });

@@ -23,6 +23,8 @@ export const PASSWORD = 'correct horse battery';
 
 export type ServerConfig = {
   readonly maxViewers?: number;
+  /** Like `/cam`. */
+  readonly basePath?: string;
   /** Nobody is let in without login, and there is no account yet. */
   readonly login?: boolean;
   /** The same, and there is `admin`. */
@@ -49,7 +51,11 @@ export class Server {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/`;
+    return `http://127.0.0.1:${this.port}${this.config.basePath ?? ''}/`;
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
   }
 
   /** Starts on a free port, later again on the same one. */
@@ -170,6 +176,9 @@ function toml(config: ServerConfig, port: number, programs: ReadonlyMap<string, 
   const lines = ['[auth]', `enabled = ${config.login === true || config.admin === true}`, '[server]', 'listen = "127.0.0.1"', `port = ${port}`];
   if (config.maxViewers !== undefined) {
     lines.push(`max_viewers = ${config.maxViewers}`);
+  }
+  if (config.basePath !== undefined) {
+    lines.push(`base_path = "${config.basePath}"`);
   }
   for (const { id, name, source = 'test', size } of cameras) {
     lines.push('[[camera]]', `id = "${id}"`, `name = '${name}'`, `source = "${source}"`);

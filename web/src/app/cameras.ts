@@ -7,6 +7,7 @@ import { useEffect } from 'preact/hooks';
 import { childOf } from '../api/abort.ts';
 import type { Camera } from '../api/types.ts';
 import { CamerasWatch } from '../api/watch.ts';
+import { lookForUpdate } from '../offline/update.ts';
 import { toLogin } from './session.ts';
 
 /** A tab out of sight keeps its place this long: switching back and forth costs nothing. */
@@ -14,6 +15,9 @@ const HIDDEN_GRACE_MS = 10_000;
 
 /** The page is in sight, or was a moment ago: what costs the server something may go on. */
 export const isAwake = signal(true);
+
+/** Moves when the machine may have slept, or the network changed: a connection from before may be dead without saying so. */
+export const woke = signal(0);
 
 /** The cameras as the server last described them; none before its first answer. */
 export const cameras = signal<readonly Camera[] | null>(null);
@@ -29,6 +33,9 @@ export const watch = new CamerasWatch((recovered) => {
   }
   for (const listener of listeners) {
     listener(recovered);
+  }
+  if (recovered) {
+    lookForUpdate();
   }
 });
 
@@ -53,9 +60,14 @@ export function useCameras(): readonly Camera[] | null {
 /** Begins to look whether the page is in sight; once, at its start. */
 export function followSight(): void {
   let hiding: ReturnType<typeof setTimeout> | undefined;
+  const stir = (): void => {
+    woke.value += 1;
+    watch.askNow();
+  };
   const wake = (): void => {
     clearTimeout(hiding);
     isAwake.value = true;
+    stir();
   };
   const sleep = (): void => { isAwake.value = false; };
   const look = (): void => {
@@ -70,8 +82,12 @@ export function followSight(): void {
   // A page kept for the back button must not keep its place at the camera.
   window.addEventListener('pagehide', sleep);
   window.addEventListener('pageshow', look);
-  window.addEventListener('online', () => { watch.askNow(); });
-  look();
+  window.addEventListener('online', stir);
+  // What telephones say when they let a page go on that they had stopped.
+  document.addEventListener('resume', stir);
+  if (document.visibilityState !== 'visible') {
+    look();
+  }
 
   const { signal: never } = new AbortController();
   let asking: AbortController | null = null;

@@ -35,8 +35,44 @@ export function go(...parts: readonly string[]): void {
   location.hash = href(...parts);
 }
 
+const KEPT = 'cctv.place';
+
+/** Where the installed page was last, for its next start; a tab has that in its address. */
+function lastPlace(): string {
+  try {
+    return localStorage.getItem(KEPT) ?? '';
+  } catch {
+    // A browser that keeps nothing.
+    return '';
+  }
+}
+
+function keepPlace(hash: string): void {
+  try {
+    localStorage.setItem(KEPT, hash);
+  } catch {
+    // Nothing is kept, then.
+  }
+}
+
+/** For whoever comes next. */
+export function forgetPlace(): void {
+  try {
+    localStorage.removeItem(KEPT);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
 /** Begins to follow the address. `?camera=yard` of older links means that camera. */
 export function followAddress(): void {
+  const isInstalled = matchMedia('(display-mode: standalone)').matches || new URLSearchParams(location.search).has('app');
+  if (isInstalled) {
+    const address = new URL(location.href);
+    address.searchParams.delete('app');
+    address.hash ||= lastPlace();
+    history.replaceState(null, '', address);
+  }
   const camera = new URLSearchParams(location.search).get('camera');
   if (camera !== null && location.hash === '') {
     const address = new URL(location.href);
@@ -44,7 +80,12 @@ export function followAddress(): void {
     address.hash = href('live', camera);
     history.replaceState(null, '', address);
   }
-  const read = (): void => { place.value = parsePlace(location.hash); };
+  const read = (): void => {
+    place.value = parsePlace(location.hash);
+    if (isInstalled) {
+      keepPlace(location.hash);
+    }
+  };
   window.addEventListener('hashchange', read);
   read();
 }

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 
 import { getSession, send } from '../api/client.ts';
 import type { Session } from '../api/types.ts';
+import { forgetPlace } from './router.ts';
 
 export type Right = 'see' | 'control' | 'share' | 'viewers' | 'own' | 'configure' | 'users' | 'audit';
 
@@ -51,12 +52,16 @@ export async function enter(signal: AbortSignal): Promise<boolean> {
   return true;
 }
 
-/** To the login, and back to this place afterwards. */
+let isLeaving = false;
+
+/** To the login, and back to this place afterwards; not for who signs out, whom a refused question may overtake. */
 export function toLogin(): void {
-  location.replace(`login${location.hash}`);
+  location.replace(isLeaving ? 'login' : `login${location.hash}`);
 }
 
 export async function leave(): Promise<void> {
+  isLeaving = true;
+  forgetPlace();
   await send('DELETE', 'api/v1/session', null, new AbortController().signal);
-  location.replace('login');
+  toLogin();
 }

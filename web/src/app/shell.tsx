@@ -9,6 +9,7 @@ import { Dialog, Questions } from '../kit/dialog.tsx';
 import { ICONS, Icon } from '../kit/icon.tsx';
 import { Empty, Waiting } from '../kit/pieces.tsx';
 import { Toasts } from '../kit/toasts.tsx';
+import { isOutdated } from '../offline/update.ts';
 import { href, place } from './router.ts';
 import { leave, session } from './session.ts';
 import { type View, type ViewProps, views } from './views.ts';
@@ -36,9 +37,20 @@ export function Shell(): VNode {
         </main>
       </div>
       <Navigation mine={mine} current={view} />
-      <Toasts />
+      <Toasts>{isOutdated.value ? <NewVersion /> : null}</Toasts>
       <Questions />
     </div>
+  );
+}
+
+/** Said quietly: nobody is torn away from what they watch. */
+function NewVersion(): VNode {
+  return (
+    <p id="new-version" class="toast toast-asks" role="status">
+      <span>{t.newVersion}</span>
+      <button type="button" onClick={() => { location.reload(); }}>{t.reload}</button>
+      <button type="button" onClick={() => { isOutdated.value = false; }}>{t.later}</button>
+    </p>
   );
 }
 

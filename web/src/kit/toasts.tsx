@@ -1,7 +1,7 @@
 // Short messages at the edge of the page: what was done, and what went wrong.
 
 import { signal } from '@preact/signals';
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 
 import type { Failure } from '../api/types.ts';
 import { failureWords } from './failure.ts';
@@ -32,8 +32,8 @@ function dismiss(id: number): void {
   shown.value = shown.value.filter((one) => one.id !== id);
 }
 
-/** The place of the messages; once in the page. */
-export function Toasts(): VNode {
+/** The place of the messages, and of what else is to stand there; once in the page. */
+export function Toasts({ children }: { children?: ComponentChildren }): VNode {
   return (
     <div class="toasts">
       {shown.value.map(({ id, text, tone }) => (
@@ -41,6 +41,7 @@ export function Toasts(): VNode {
           {text}
         </p>
       ))}
+      {children}
     </div>
   );
 }

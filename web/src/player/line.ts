@@ -14,6 +14,18 @@ import type { Target } from './sink.ts';
 export type LineEnd = StreamEnd | { readonly reason: 'blocked' };
 export type LineState = Exclude<PlayerState, { kind: 'waiting' }> | { readonly kind: 'waiting'; readonly why: LineEnd; readonly retryAt_ms: number };
 
+/** What is on its way in a line. Pictures cannot queue up: one is drawn, the newest waits, and nothing behind it. */
+export type LineFigures = {
+  readonly received: number;
+  readonly drawn: number;
+  readonly waiting: number;
+  readonly isDrawing: boolean;
+  /** What the browser has not sent yet. */
+  readonly unsent_bytes: number;
+  /** Age of the last picture when it was on the screen. */
+  readonly age_ms: number | null;
+};
+
 export type LineEvents = {
   readonly state: (state: LineState) => void;
   readonly shown: (shown: Omit<Shown, 'at_ms'>) => void;
@@ -35,6 +47,8 @@ export class Line {
   private readonly losses = new Losses();
   private socket: WebSocket | null = null;
   private frames = 0;
+  private messages = 0;
+  private age_ms: number | null = null;
   private waiting: ArrayBuffer | null = null;
   private isDrawing = false;
   private heardAt_ms = 0;
@@ -89,10 +103,14 @@ export class Line {
   /** Ends a line that has said nothing for a moment; a good one has its answer by then. */
   checkNow(): void {
     const socket = this.socket;
+    // One that is not open yet has its own limit.
+    if (socket?.readyState !== WebSocket.OPEN) {
+      return;
+    }
     const asked_ms = now();
     this.askTime();
     setTimeout(() => {
-      if (socket !== null && socket === this.socket && this.heardAt_ms < asked_ms) {
+      if (socket === this.socket && this.heardAt_ms < asked_ms) {
         socket.close();
       }
     }, 3_000);
@@ -100,6 +118,17 @@ export class Line {
 
   end(): void {
     this.stop?.abort();
+  }
+
+  figures(): LineFigures {
+    return {
+      received: this.messages,
+      drawn: this.frames,
+      waiting: this.waiting === null ? 0 : 1,
+      isDrawing: this.isDrawing,
+      unsent_bytes: this.socket?.bufferedAmount ?? 0,
+      age_ms: this.age_ms,
+    };
   }
 
   /** One connection, from its start to its end. */
@@ -192,6 +221,7 @@ export class Line {
   /** The newest wins: one that waits for the decoder gives way. */
   private received(message: ArrayBuffer, clock: Clock, drawn: () => void): void {
     this.waiting = message;
+    this.messages += 1;
     if (!this.isDrawing) {
       this.isDrawing = true;
       void this.draw(clock, drawn).finally(() => { this.isDrawing = false; });
@@ -223,6 +253,7 @@ export class Line {
   private tell(head: Head, clock: Clock): void {
     const drawn_ms = now();
     const age_ms = clock.age_ms(drawn_ms, head.captured_us);
+    this.age_ms = age_ms;
     const tell = (): void => {
       this.told = { at_ms: now(), later: undefined };
       this.events.shown({

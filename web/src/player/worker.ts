@@ -70,4 +70,8 @@ scope.onmessage = ({ data }) => {
       data satisfies never;
   }
 };
+// For the console, and for tests that look for queues: `cctvLines()` in the context of this worker.
+Object.assign(self, {
+  cctvLines: () => ({ canvases: canvases.size, lines: [...lines.values()].map((line) => line.figures()) }),
+});
 scope.postMessage({ kind: 'ready' });

@@ -1,5 +1,6 @@
 // The worker in which pictures are decoded and drawn, where the browser can do that.
 
+import { trusted } from '../ui/trusted.ts';
 import workerUrl from './worker.ts?worker&url';
 import type { LineState } from './line.ts';
 import type { Shown, Wish } from './player.ts';
@@ -75,15 +76,4 @@ function start(): Promise<Worker | null> {
       give(null);
     }
   });
-}
-
-type Factory = {
-  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): unknown };
-};
-
-/** The page's policy takes addresses of scripts only from here, and this is the only one. */
-function trusted(url: string): unknown {
-  const factory = (globalThis as { trustedTypes?: Factory }).trustedTypes;
-  const rules = { createScriptURL: () => url };
-  return factory === undefined ? url : factory.createPolicy('player', rules).createScriptURL(url);
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 /// For the page and its files: nothing from elsewhere, nothing inline.
-const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+const PAGE: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                     manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
                     require-trusted-types-for 'script'; ";
 /// For answers that are no page.

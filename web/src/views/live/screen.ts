@@ -5,7 +5,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
-import { isAwake, onCameras, watch } from '../../app/cameras.ts';
+import { isAwake, onCameras, watch, woke } from '../../app/cameras.ts';
 import { childOf } from '../../api/abort.ts';
 import type { Camera, Failure } from '../../api/types.ts';
 import { translated } from '../../i18n/causes.ts';
@@ -77,7 +77,14 @@ export class Screen {
       this.fit(sink);
       this.look();
     }, signal);
-    window.addEventListener('online', () => { player.retryNow(); }, { signal });
+    let wokeBefore = woke.peek();
+    const stir = effect(() => {
+      if (woke.value !== wokeBefore) {
+        wokeBefore = woke.value;
+        player.retryNow();
+        player.checkNow();
+      }
+    });
     const tick = setInterval(() => { this.look(); }, TICK_MS);
     let settle: ReturnType<typeof setTimeout> | undefined;
     const sizes = new ResizeObserver(() => {
@@ -112,6 +119,7 @@ export class Screen {
       sizes.disconnect();
       follow();
       choose();
+      stir();
       player.dispose();
       this.player = null;
     });

@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import type { Camera, Cameras } from '../../api/types.ts';
 import { go, href } from '../../app/router.ts';
@@ -52,7 +52,8 @@ export function Wall({ cameras, viewers }: { cameras: readonly Camera[]; viewers
   // A page with all of them takes one place at each camera.
   const most = Math.max(0, ...cameras.map((camera) => camera.viewers));
 
-  useEffect(() => {
+  // Before anything is painted: tiles that find their places afterwards jump.
+  useLayoutEffect(() => {
     const place = grid.current;
     if (place === null) {
       return;

@@ -36,7 +36,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .map_err(Into::into)
             .and_then(|(config, written)| daemon::serve(config, written, args.options)),
         Command::Check => check(&args.options),
-        Command::Openapi => print(&serve::openapi_json()),
+        Command::Openapi => print(&serve::openapi_json(&config::table::schema())),
         Command::User(command) => config::load(&args.options)
             .map_err(Into::into)
             .and_then(|(config, _)| people::user(&config.accounts, command))

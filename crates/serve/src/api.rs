@@ -5,7 +5,7 @@ use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 use accounts::Action as Right;
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -20,7 +20,7 @@ use crate::{
     board::BoardView,
     live::{self, StreamOptions, Visit},
     page,
-    problem::{Asked, Problem},
+    problem::{Asked, Named, Problem},
     snapshot,
     state::{App, Camera},
     viewers::{Quality, Viewer},
@@ -396,7 +396,7 @@ pub(crate) async fn viewers(State(app): State<App>, visa: Visa) -> Json<ViewerLi
 pub(crate) async fn end_viewer(
     State(app): State<App>,
     visa: Visa,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let number = id.parse::<u64>().ok();
     let viewers = app.viewers.list();
@@ -452,6 +452,7 @@ pub(crate) struct Memory {
 
 /// How the server is doing, for whoever has not logged in.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ShortHealth {
     /// `ok`, or `degraded` when a camera that is wanted gives no pictures.
     #[schema(example = "ok")]
@@ -461,9 +462,19 @@ pub(crate) struct ShortHealth {
     timestamp: String,
 }
 
+/// As much of it as one may know.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum HealthView {
+    /// With login.
+    Full(Health),
+    /// Without.
+    Short(ShortHealth),
+}
+
 /// How the server is doing. Without login only `status` and `timestamp`.
-#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Response {
+#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = HealthView)))]
+pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Json<HealthView> {
     let states: Vec<CameraState> = app
         .hub
         .streams()
@@ -478,7 +489,7 @@ pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Respon
     };
     if !visa.is_some_and(|visa| visa.0.may(Right::Enter, None)) {
         let timestamp = rfc3339(SystemTime::now());
-        return Json(ShortHealth { status, timestamp }).into_response();
+        return Json(HealthView::Short(ShortHealth { status, timestamp }));
     }
     let health = Health {
         status,
@@ -493,7 +504,7 @@ pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Respon
         version: env!("CARGO_PKG_VERSION"),
         board: board::health().await.map(BoardView::from),
     };
-    Json(health).into_response()
+    Json(HealthView::Full(health))
 }
 
 /// `VmRSS` of this process; one small read of a file that is no file.
@@ -518,9 +529,9 @@ pub(crate) struct Action {
     get,
     path = "/",
     tag = "live",
-    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
+    params(("action" = Option<String>, Query, pattern = "^(stream|snapshot)([?&].*)?$", description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
     responses(
-        (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), (String = "multipart/x-mixed-replace"), (String = "image/jpeg"))),
+        (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), ([u8] = "multipart/x-mixed-replace"), ([u8] = "image/jpeg"))),
         (status = 400, description = "Unknown action", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -533,16 +544,16 @@ pub(crate) async fn root(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
+    let (Asked(options), Asked(wish)) = match wishes {
+        Ok(wishes) => wishes,
+        Err(problem) => return problem,
+    };
     let Some(action) = action else {
         return page::index(&headers);
     };
     let (Camera(stream), visit) = match (camera, visit) {
         (Ok(camera), Ok(visit)) => (camera, visit),
         (Err(problem), _) | (_, Err(problem)) => return problem.into_response(),
-    };
-    let (Asked(options), Asked(wish)) = match wishes {
-        Ok(wishes) => wishes,
-        Err(problem) => return problem,
     };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();

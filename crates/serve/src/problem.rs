@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -29,7 +29,7 @@ pub(crate) struct Problem {
     detail: String,
     /// The key of the request that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "width")]
+    #[schema(nullable = false, example = "width")]
     key: Option<String>,
     /// When it is worth another try; told by `Retry-After`.
     #[serde(skip)]
@@ -95,6 +95,21 @@ impl IntoResponse for Problem {
             fields.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// `Path`, with a problem for what is no text.
+#[derive(Debug)]
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())),
+        }
     }
 }
 

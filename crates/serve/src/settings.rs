@@ -213,7 +213,7 @@ pub(crate) struct SettingsView {
     /// Why nothing can be changed from here; null if it can.
     obstacle: Option<String>,
     /// All keys but the cameras', with their tables.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, SettingView>)]
     keys: Map<String, Value>,
     /// The cameras.
     cameras: Vec<CameraSettingsView>,
@@ -227,7 +227,7 @@ pub(crate) struct CameraSettingsView {
     /// It was added through the API and does not stand in the file.
     added: bool,
     /// Its keys; as those above.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, SettingView>)]
     keys: Map<String, Value>,
 }
 

@@ -2,7 +2,7 @@
 
 import { getJson, sendFor, sendForPicture } from '../../api/client.ts';
 import type { Shape } from '../../api/shape.ts';
-import type { Outcome } from '../../api/types.ts';
+import type { Outcome, Part, Schema } from '../../api/types.ts';
 
 export type Effect = 'camera' | 'cameras' | 'server';
 
@@ -21,46 +21,30 @@ export type Key = {
   readonly isFixed: boolean;
 };
 
-export type Held = {
-  readonly value: unknown;
-  readonly from: 'default' | 'file' | 'environment' | 'flag' | 'api';
-  readonly by: string | null;
-};
+export type Held = Schema<'SettingView'>;
 
 export type ConfiguredCamera = {
   readonly id: string;
   readonly keys: ReadonlyMap<string, Held>;
 };
 
-export type Config = {
-  readonly etag: string;
-  readonly file: string | null;
-  readonly obstacle: string | null;
+export type Config = Part<'SettingsView', 'etag' | 'file' | 'obstacle' | 'pending'> & {
   readonly keys: ReadonlyMap<string, Held>;
   readonly cameras: readonly ConfiguredCamera[];
-  readonly pending: readonly string[];
 };
 
-export type KeyError = { readonly camera: string | null; readonly key: string | null; readonly problem: string };
+export type KeyError = Schema<'SettingError'>;
 
-export type Outlook = {
-  readonly etag: string;
-  readonly difference: string;
-  readonly changes: number;
-  readonly restarts: readonly string[];
-  readonly waits: readonly string[];
-  readonly notes: readonly string[];
-  readonly errors: readonly KeyError[];
-};
+export type Outlook = Schema<'Outlook'>;
 
 export type Change =
   | { readonly keys: Readonly<Record<string, unknown>>; readonly cameras: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
   | { readonly toml: string }
   | { readonly backup: string };
 
-export type Backup = { readonly id: string; readonly at: string };
+export type Backup = Part<'Backup', 'id' | 'at'>;
 
-export type Discovered = { readonly source: string; readonly name: string; readonly place: string; readonly usedBy: string | null };
+export type Discovered = Part<'Discovered', 'source' | 'name' | 'place'> & { readonly usedBy: string | null };
 
 const KINDS = ['integer', 'number', 'boolean', 'string', 'array'] as const;
 

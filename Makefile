@@ -16,7 +16,7 @@ build: web ## The release binary, page included: target/release/my-cctv-server
 web: web/dist/index.html
 
 # Files of the page that the bundle is made of.
-PAGE := $(shell find web/src web/public web/build -type f 2>/dev/null) web/index.html web/vite.config.ts web/tsconfig.json
+PAGE := $(shell find web/src web/public web/build -type f 2>/dev/null) $(wildcard web/*.html) web/vite.config.ts web/tsconfig.json
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund

@@ -2,6 +2,7 @@ import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig } from 'vitest/config';
 
 import { precompress } from './build/precompress.ts';
+import { pictures } from './build/pictures.ts';
 import { scene } from './build/scene.ts';
 
 // `npm run dev` shows the page against a server that is already running.
@@ -19,10 +20,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html', 'offline.html'] },
+    rolldownOptions: { input: ['index.html', 'login.html', 'setup.html', 'three.html', 'offline.html', 'api-docs.html'] },
   },
   plugins: [
     scene(),
+    pictures(),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/offline',
@@ -39,7 +41,7 @@ export default defineConfig({
     precompress(),
   ],
   server: {
-    proxy: { '/ws': { target: server, ws: true }, '/api': server, '/stream': server, '/snapshot': server, '/health': server },
+    proxy: { '/ws': { target: server, ws: true }, '/api/': server, '/api-docs/openapi.json': server, '/stream': server, '/snapshot': server, '/health': server },
   },
   test: {
     include: ['src/**/*.test.ts', 'build/**/*.test.ts'],

@@ -1,7 +1,7 @@
 // Writes `x.gz` and `x.br` beside every text file of the build, so that the server compresses nothing while it runs.
 // The same input gives the same bytes: no times, no names.
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -10,6 +10,9 @@ import type { Plugin } from 'vite';
 
 /** The scene of the 3D view is no text, but packs as well. */
 const TEXT = /\.(?:html|css|js|json|svg|txt|webmanifest|glb|hdr)$/;
+
+/** So large, and asked for so seldom, that one copy has to do: every browser takes gzip, and Brotli only over TLS. */
+const ONLY_PACKED = /(?:swagger-ui.*\.js|api-docs-.*\.css)$/;
 
 const brotli = promisify(brotliCompress);
 const gzipped = promisify(gzip);
@@ -37,6 +40,11 @@ export function precompress(): Plugin {
 
 async function compress(path: string): Promise<void> {
   const plain = await readFile(path);
+  if (ONLY_PACKED.test(path)) {
+    await writeFile(`${path}.gz`, await gzipped(plain, { level: 9 }));
+    await rm(path);
+    return;
+  }
   const copies: [string, Buffer][] = [
     ['.gz', await gzipped(plain, { level: 9 })],
     [

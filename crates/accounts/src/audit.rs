@@ -15,6 +15,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tracing::{error, warn};
+use utoipa::ToSchema;
 
 use crate::{
     Accounts, Error,
@@ -70,7 +71,7 @@ pub struct Retention {
 }
 
 /// An entry, as it is kept.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Noted {
     /// Number; each is larger than the one before.
     pub id: i64,

@@ -7,6 +7,7 @@ use std::{
 
 use serde::Serialize;
 use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
+use utoipa::ToSchema;
 
 use crate::{
     Credential, Error, IDLE_S, LONGEST_S,
@@ -66,7 +67,7 @@ struct Link {
 }
 
 /// A user, for lists.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UserView {
     /// Number.
     pub id: i64,
@@ -77,15 +78,17 @@ pub struct UserView {
     /// Cameras; all where there is no list.
     pub cameras: Option<Vec<String>>,
     /// Networks it may come from; any where there is none.
+    #[schema(value_type = Vec<String>, example = json!(["192.168.0.0/16"]))]
     pub allow: Networks,
     /// Networks it may not come from.
+    #[schema(value_type = Vec<String>)]
     pub deny: Networks,
     /// Since when, in seconds since 1970.
     pub created_s: i64,
 }
 
 /// A session, for lists.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionView {
     /// Number.
     pub id: i64,
@@ -102,7 +105,7 @@ pub struct SessionView {
 }
 
 /// A token, for lists: all but its secret.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TokenView {
     /// Number.
     pub id: i64,
@@ -115,8 +118,10 @@ pub struct TokenView {
     /// Cameras; all where there is no list.
     pub cameras: Option<Vec<String>>,
     /// Networks it may come from; any where there is none.
+    #[schema(value_type = Vec<String>, example = json!(["192.168.0.0/16"]))]
     pub allow: Networks,
     /// Networks it may not come from.
+    #[schema(value_type = Vec<String>)]
     pub deny: Networks,
     /// Since when, in seconds since 1970.
     pub created_s: i64,
@@ -125,7 +130,7 @@ pub struct TokenView {
 }
 
 /// A link, for lists: all but its secret.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LinkView {
     /// Number.
     pub id: i64,

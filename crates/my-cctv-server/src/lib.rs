@@ -40,7 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|layers| daemon::serve(&layers, args.options)),
         Command::Check => check(&args.options),
         Command::Health { url } => return health::ask(&args.options, url.as_deref()),
-        Command::Openapi => print(&serve::openapi_json()),
+        Command::Openapi => print(&serve::openapi_json(&config::table::schema())),
         Command::User(command) => config::load(&args.options)
             .map_err(Into::into)
             .and_then(|(config, _)| people::user(&config.accounts, command))

@@ -5,7 +5,7 @@ use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::SystemTime};
 use accounts::Action as Right;
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,7 @@ use crate::{
     access::{Detail, Visa},
     live::{self, StreamOptions, Visit},
     page,
-    problem::{Asked, Problem},
+    problem::{Asked, Named, Problem},
     snapshot,
     state::{App, Camera},
     viewers::{Quality, Viewer},
@@ -395,7 +395,7 @@ pub(crate) async fn viewers(State(app): State<App>, visa: Visa) -> Json<ViewerLi
 pub(crate) async fn end_viewer(
     State(app): State<App>,
     visa: Visa,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let number = id.parse::<u64>().ok();
     let viewers = app.viewers.list();
@@ -437,9 +437,9 @@ pub(crate) struct Action {
     get,
     path = "/",
     tag = "live",
-    params(("action" = Option<String>, Query, description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
+    params(("action" = Option<String>, Query, pattern = "^(stream|snapshot)([?&].*)?$", description = "`stream` or `snapshot`, as mjpg-streamer; without it the page"), StreamOptions, Wish),
     responses(
-        (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), (String = "multipart/x-mixed-replace"), (String = "image/jpeg"))),
+        (status = 200, description = "The page, the stream or the picture", content((String = "text/html"), ([u8] = "multipart/x-mixed-replace"), ([u8] = "image/jpeg"))),
         (status = 400, description = "Unknown action", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -452,16 +452,16 @@ pub(crate) async fn root(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
+    let (Asked(options), Asked(wish)) = match wishes {
+        Ok(wishes) => wishes,
+        Err(problem) => return problem,
+    };
     let Some(action) = action else {
         return page::index(&headers);
     };
     let (Camera(stream), visit) = match (camera, visit) {
         (Ok(camera), Ok(visit)) => (camera, visit),
         (Err(problem), _) | (_, Err(problem)) => return problem.into_response(),
-    };
-    let (Asked(options), Asked(wish)) = match wishes {
-        Ok(wishes) => wishes,
-        Err(problem) => return problem,
     };
     // OctoPrint and others append a number or a time so that nothing is cached.
     let action = action.split(['?', '&']).next().unwrap_or_default();

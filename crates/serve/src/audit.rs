@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::rfc3339,
@@ -31,8 +31,10 @@ const AT_ONCE: u32 = 500;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     /// Not older: a time such as `2026-05-01T00:00:00Z`.
+    #[param(format = DateTime)]
     from: Option<String>,
     /// Older than this.
+    #[param(format = DateTime, example = "2026-06-01T00:00:00Z")]
     to: Option<String>,
     /// By this one: the name of a user, or `token …`, `link …`.
     who: Option<String>,
@@ -76,7 +78,7 @@ impl Filter {
 
 /// Who logged in, failed, watched, and changed what; newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "accounts", operation_id = "audit", params(Filter, Page), responses(
-    (status = 200, body = serde_json::Value),
+    (status = 200, body = List<Noted>),
     (status = 422, description = "A time that is none", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
@@ -94,7 +96,7 @@ pub(crate) async fn list(
 }
 
 /// How the log is written out.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     #[default]
@@ -108,7 +110,7 @@ enum Format {
 pub(crate) struct Shape {
     /// `csv` or `jsonl`: a JSON object in each line.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "csv")]
+    #[param(value_type = Option<Format>, inline, example = "csv")]
     format: Format,
 }
 
@@ -116,7 +118,7 @@ pub(crate) struct Shape {
 ///
 /// In CSV, text that a spreadsheet would take for a formula begins with `'`.
 #[utoipa::path(get, path = "/api/v1/audit/export", tag = "accounts", operation_id = "export_audit", params(Shape, Filter), responses(
-    (status = 200, description = "The file", content_type = "text/csv"),
+    (status = 200, description = "The file", content((String = "text/csv"), (String = "application/jsonl"))),
     (status = 400, description = "No such format", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A time that is none", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -6,9 +6,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::{admin::Keys, problem::Problem, state::App};
 
@@ -23,6 +24,11 @@ const SWALLOWED_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Object(pub(crate) Keys);
 
+/// An object without keys.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
 /// A request that says it is JSON, and may be empty.
 #[derive(Debug)]
 pub(crate) struct NoKeys;
@@ -33,7 +39,10 @@ impl FromRequest<App> for Object {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let bytes = read(request, app, BODY_BYTES).await?;
         match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(keys)) => Ok(Self(keys)),
+            Ok(Value::Object(mut keys)) => {
+                keys.values_mut().for_each(make_whole);
+                Ok(Self(keys))
+            }
             Ok(_) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "The body is JSON, but no object: expected something like {\"name\": \"Front door\"}.",
@@ -71,13 +80,33 @@ impl<T: DeserializeOwned> FromRequest<App> for Large<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let bytes = read(request, app, LARGE_BODY_BYTES).await?;
-        let keys: Keys = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut keys: Keys = serde_json::from_slice(&bytes).map_err(|error| {
             let detail = format!("The body is no JSON object: {error}.");
             Problem::new(StatusCode::BAD_REQUEST, detail)
         })?;
+        keys.values_mut().for_each(make_whole);
         serde_json::from_value(Value::Object(keys))
             .map(Self)
             .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    }
+}
+
+/// JSON knows one kind of number: `640.0` is `640`, whoever wrote it.
+fn make_whole(value: &mut Value) {
+    /// Up to here every whole number is a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(f64::NAN);
+            if float.fract() == 0.0 && float.abs() <= EXACT {
+                #[expect(clippy::cast_possible_truncation, reason = "looked at above")]
+                let whole = float as i64;
+                *value = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        _ => {}
     }
 }
 
@@ -87,7 +116,7 @@ impl FromRequest<App> for NoKeys {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let bytes = read(request, app, BODY_BYTES).await?;
         let is_empty = bytes.trim_ascii().is_empty()
-            || serde_json::from_slice(&bytes).is_ok_and(|keys: Keys| keys.is_empty());
+            || serde_json::from_slice(&bytes).is_ok_and(|Nothing {}| true);
         if is_empty {
             Ok(Self)
         } else {
@@ -158,5 +187,22 @@ async fn collect(mut body: Body, most: usize) -> Result<Vec<u8>, Problem> {
                 most / 1024
             ),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        let mut value = json!({"a": 305.0, "b": [1.5, -2.0, "3.0"], "c": 1e300, "d": 7});
+        make_whole(&mut value);
+        assert_eq!(
+            value,
+            json!({"a": 305, "b": [1.5, -2, "3.0"], "c": 1e300, "d": 7})
+        );
     }
 }

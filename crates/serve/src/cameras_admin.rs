@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, State},
+    extract::{FromRequestParts, State},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
@@ -16,8 +16,8 @@ use utoipa::ToSchema;
 use crate::{
     admin::{Explained, ExplainedKey, Layer, Order},
     api::CameraView,
-    body::{NoKeys, Object},
-    problem::Problem,
+    body::{NoKeys, Nothing, Object},
+    problem::{Named, Problem},
     state::{App, Camera},
 };
 
@@ -29,9 +29,7 @@ impl FromRequestParts<App> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Path(id) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+        let Named(id) = Named::<String>::from_request_parts(parts, app).await?;
         id.parse().map(Self).map_err(|_| Problem::no_such_camera())
     }
 }
@@ -107,9 +105,8 @@ impl From<Explained> for CameraConfigView {
     tag = "cameras",
     operation_id = "add_camera",
     request_body(
-        content = Object,
+        content = ref("#/components/schemas/NewCamera"),
         content_type = "application/json",
-        example = json!({"id": "yard", "name": "Back yard", "source": "http://192.168.1.9/mjpeg", "framerate": 15})
     ),
     responses(
         (status = 201, description = "The camera is there", body = CameraView, headers(("Location" = String, description = "Where it is, relative to this address"))),
@@ -144,11 +141,10 @@ pub(crate) async fn add(State(app): State<App>, Object(keys): Object) -> Result<
     tag = "cameras",
     operation_id = "change_camera",
     params(("id" = String, Path, description = "Camera id")),
-    request_body(
-        content = Object,
-        content_type = "application/merge-patch+json",
-        example = json!({"name": "Front door", "width": 1280, "height": 720, "quality": null})
-    ),
+    request_body(content(
+        (ref("#/components/schemas/CameraChange") = "application/json"),
+        (ref("#/components/schemas/CameraChange") = "application/merge-patch+json"),
+    )),
     responses(
         (status = 200, description = "What holds now", body = CameraConfigView),
         (status = 400, description = "No JSON object", body = Problem, content_type = "application/problem+json"),
@@ -217,7 +213,7 @@ pub(crate) async fn config(
     tag = "cameras",
     operation_id = "restart_camera",
     params(("id" = String, Path, description = "Camera id")),
-    request_body(content = Option<serde_json::Value>, content_type = "application/json", description = "Nothing, or an object without keys"),
+    request_body(content = Nothing, content_type = "application/json", description = "An object without keys; it may be left out, but not the `Content-Type`"),
     responses(
         (status = 202, description = "It is being started again; viewers stay connected"),
         (status = 400, description = "The body has keys", body = Problem, content_type = "application/problem+json"),

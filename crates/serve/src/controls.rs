@@ -54,6 +54,23 @@ pub(crate) enum ProgressView {
     Refused,
 }
 
+/// What a value of a control looks like.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the document alone")]
+enum KindView {
+    /// `true` or `false`.
+    Flag,
+    /// A number.
+    Number,
+    /// One of some words.
+    Choice,
+    /// Two numbers.
+    Pair,
+    /// An object of `x`, `y`, `width` and `height`, in fractions.
+    Area,
+}
+
 /// One thing that can be set.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ControlView {
@@ -61,7 +78,7 @@ pub(crate) struct ControlView {
     #[schema(example = "zoom")]
     name: &'static str,
     /// `flag`, `number`, `choice`, `pair` or `area`.
-    #[schema(example = "number")]
+    #[schema(value_type = KindView, example = "number")]
     kind: &'static str,
     /// Smallest value.
     least: Option<f64>,
@@ -75,10 +92,8 @@ pub(crate) struct ControlView {
     /// The words to choose from.
     choices: &'static [&'static str],
     /// The value when nothing was set, where there is one.
-    #[schema(value_type = Option<Object>)]
     default: Option<JsonValue>,
     /// The value now, where there is one.
-    #[schema(value_type = Option<Object>)]
     value: Option<JsonValue>,
     /// What it does.
     about: &'static str,
@@ -217,7 +232,7 @@ pub(crate) async fn of_camera(Camera(stream): Camera) -> Json<ControlsView> {
     operation_id = "set_controls",
     tag = "control",
     params(("id" = String, Path, description = "Camera id"), Waiting),
-    request_body(content = Object, content_type = "application/json", example = json!({"zoom": 2, "pan": 0.5, "hflip": true})),
+    request_body(content = ref("#/components/schemas/Controls"), content_type = "application/json"),
     responses(
         (status = 200, description = "The camera gives pictures with it", body = ControlsView),
         (status = 202, description = "Will be done", body = ControlsView),

@@ -10,12 +10,7 @@ use std::{
 };
 
 use accounts::Action;
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use hub::{CameraState, Stream};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde::Serialize;
@@ -141,6 +136,7 @@ pub(crate) struct CertificateView {
 
 /// How the server is doing, for whoever has not logged in.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ShortHealth {
     /// `ok` or `degraded`.
     #[schema(example = "ok")]
@@ -150,9 +146,19 @@ pub(crate) struct ShortHealth {
     timestamp: String,
 }
 
+/// As much of it as one may know.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum HealthView {
+    /// With login.
+    Full(Box<Health>),
+    /// Without.
+    Short(ShortHealth),
+}
+
 /// How the server is doing. Without login only `status` and `timestamp`. The status is 200 whenever it answers.
-#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Response {
+#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = HealthView)))]
+pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Json<HealthView> {
     let visa = visa.filter(|visa| visa.0.may(Action::Enter, None));
     let now = SystemTime::now();
     let current = app.in_force.load();
@@ -161,7 +167,7 @@ pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Respon
     let status = if reasons.is_empty() { "ok" } else { "degraded" };
     let timestamp = rfc3339(now);
     let Some(visa) = visa else {
-        return Json(ShortHealth { status, timestamp }).into_response();
+        return Json(HealthView::Short(ShortHealth { status, timestamp }));
     };
     let streams = app.hub.streams();
     let seen = streams
@@ -202,7 +208,7 @@ pub(crate) async fn health(State(app): State<App>, visa: Option<Visa>) -> Respon
         open_incidents: open.len(),
         lost_log_lines: app.logs.lost(),
     };
-    Json(health).into_response()
+    Json(HealthView::Full(Box::new(health)))
 }
 
 /// The server takes requests.

@@ -151,6 +151,7 @@ pub(crate) struct PartOfAll {
 #[utoipa::path(
     get,
     path = "/api/v1/incidents",
+    operation_id = "incidents",
     tag = "cameras",
     params(PartOfAll),
     responses(

@@ -19,6 +19,7 @@ mod config;
 mod connection;
 mod controls;
 mod delivery;
+mod document;
 mod events;
 mod farewell;
 mod feed;

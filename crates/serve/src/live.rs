@@ -17,8 +17,8 @@ use axum::{
 use bytes::Bytes;
 use hub::Stream;
 use media::multipart;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, de::Error as _};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::Visa,
@@ -36,6 +36,24 @@ use crate::{
 /// What the old server said, word for word; programs compare it.
 pub(crate) const FULL: &str = "Sorry, the broadcast is full. Please try again later.";
 
+/// Yes or no, in an address.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document alone")]
+pub(crate) enum Flag {
+    #[schema(rename = "1")]
+    One,
+    #[schema(rename = "true")]
+    True,
+    #[schema(rename = "yes")]
+    Yes,
+    #[schema(rename = "0")]
+    Zero,
+    #[schema(rename = "false")]
+    False,
+    #[schema(rename = "no")]
+    No,
+}
+
 /// How a stream is wanted.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -43,12 +61,12 @@ pub(crate) struct StreamOptions {
     /// Send each part's head before its picture is there (`1`). Browsers then show every picture at once and not one
     /// frame time late; the parts have no `Content-Length` and no `X-Timestamp`.
     #[serde(default, deserialize_with = "flag")]
-    #[param(value_type = Option<u8>)]
+    #[param(value_type = Option<Flag>, inline)]
     advance_headers: bool,
     /// The camera's own pictures (`0`), however few of them get through: for programs that look at a few a second at their
     /// own pace, which from here cannot be told from a thin line.
     #[serde(default = "yes", deserialize_with = "flag")]
-    #[param(value_type = Option<u8>)]
+    #[param(value_type = Option<Flag>, inline)]
     adapt: bool,
     /// Frames per second, at most; the others are left out evenly.
     #[serde(default, deserialize_with = "wish::fps")]
@@ -61,8 +79,11 @@ pub(crate) fn yes() -> bool {
 }
 
 pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
-    let text = String::deserialize(text)?;
-    Ok(matches!(text.as_str(), "1" | "true" | "yes" | ""))
+    match String::deserialize(text)?.as_str() {
+        "1" | "true" | "yes" | "" => Ok(true),
+        "0" | "false" | "no" => Ok(false),
+        _ => Err(D::Error::custom("expected 1 or 0")),
+    }
 }
 
 /// Live MJPEG of the first camera.
@@ -76,7 +97,7 @@ pub(crate) fn flag<'de, D: serde::Deserializer<'de>>(text: D) -> Result<bool, D:
     tag = "live",
     params(StreamOptions, Wish),
     responses(
-        (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
+        (status = 200, description = "The stream", body = [u8], content_type = "multipart/x-mixed-replace"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Every place at the camera is taken; try again after `Retry-After` seconds", body = String, content_type = "text/plain"),
@@ -100,7 +121,7 @@ pub(crate) async fn first(
     tag = "live",
     params(("id" = String, Path, description = "Camera id"), StreamOptions, Wish),
     responses(
-        (status = 200, description = "The stream", content_type = "multipart/x-mixed-replace"),
+        (status = 200, description = "The stream", body = [u8], content_type = "multipart/x-mixed-replace"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many streams were opened from this address or with this account; try again after `Retry-After` seconds", body = Problem, content_type = "application/problem+json"),

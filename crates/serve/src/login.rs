@@ -52,12 +52,12 @@ pub(crate) struct SessionInfo {
     #[schema(example = "admin")]
     name: String,
     /// `viewer`, `operator` or `admin`.
-    #[schema(example = "admin")]
+    #[schema(value_type = accounts::Role, example = "admin")]
     role: &'static str,
     /// Cameras that may be seen; null is every one.
     cameras: Option<Vec<String>>,
     /// By `session`, `password`, `token`, `link`, or `nothing` where login is switched off.
-    #[schema(example = "session")]
+    #[schema(value_type = By, example = "session")]
     by: &'static str,
     /// Whether one has to log in at all.
     login: bool,
@@ -82,6 +82,23 @@ impl SessionInfo {
             login: app.accounts.is_enabled(),
         }
     }
+}
+
+/// By what somebody was let in.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the document alone")]
+enum By {
+    /// Login is switched off.
+    Nothing,
+    /// Name and password.
+    Password,
+    /// The page's cookie.
+    Session,
+    /// A program's token.
+    Token,
+    /// A link.
+    Link,
 }
 
 /// Name and password.
@@ -214,10 +231,10 @@ pub(crate) struct SetUp {
     /// The code from the log.
     code: String,
     /// Name.
-    #[schema(example = "admin")]
+    #[schema(example = "admin", min_length = 1, max_length = 64)]
     name: String,
     /// Password, 8 to 256 bytes.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 8, max_length = 256, example = "correct horse battery staple")]
     password: Password,
 }
 
@@ -274,7 +291,7 @@ pub(crate) struct NewPassword {
     #[schema(value_type = String)]
     current: Password,
     /// 8 to 256 bytes.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 8, max_length = 256, example = "correct horse battery staple")]
     password: Password,
 }
 

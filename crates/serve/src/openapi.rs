@@ -1,17 +1,31 @@
 //! The routes, and the document that describes them: made in one place, so that neither can miss what the other has.
 
-use axum::{Router, http::header, middleware, response::IntoResponse as _, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::header,
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::Value;
 use utoipa::{
     OpenApi,
-    openapi::{Content, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, ResponseBuilder},
+    openapi::{InfoBuilder, LicenseBuilder},
 };
 
 use crate::{
-    access, api, audit, cameras_admin, controls, health, incidents, live, log_lines, login,
+    access,
+    admin::Order,
+    api, audit, cameras_admin, controls,
+    document::complete,
+    health, incidents, live, log_lines, login,
     metrics::{self, stats},
     page, people, presets,
+    problem::Problem,
     route::{Routes, routes},
-    settings, snapshot, socket,
+    settings::{self, SettingsOrder},
+    snapshot, socket,
     state::App,
     system, three,
 };
@@ -28,6 +42,11 @@ use crate::{
     (name = "server", description = "The server itself"),
 ))]
 struct Skeleton;
+
+const ABOUT: &str = "Live pictures of your cameras.\n\n\
+     Addresses are relative to `server.base_path`. Errors are `application/problem+json` (RFC 9457); an address that does not \
+     take a method answers 405, with `Allow`. Every GET can be asked with HEAD. Whatever is below `/api/v1` keeps its meaning: \
+     fields, values of words, routes and optional parameters may come, and none goes.";
 
 /// Every route of the API.
 fn all() -> Routes {
@@ -96,8 +115,11 @@ fn all() -> Routes {
     tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
 )]
-async fn document() -> axum::response::Response {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+async fn document(State(app): State<App>) -> Result<Response, Problem> {
+    let order = |reply| Order::Settings(SettingsOrder::Schema { reply });
+    let configuration = app.admin.ask(order).await?;
+    let fields = [(header::CONTENT_TYPE, "application/json")];
+    Ok((fields, openapi_json(&configuration)).into_response())
 }
 
 /// The router of the whole server.
@@ -113,54 +135,14 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Any request may be refused before it reaches its route.
-fn add_refusals(document: &mut Document) {
-    const REFUSALS: [(&str, &str); 3] = [
-        (
-            "403",
-            "The client's address is not let in, or a page of another site asks for a change",
-        ),
-        (
-            "421",
-            "The server is called by a name that it does not know",
-        ),
-        (
-            "429",
-            "Too many requests from this address or with this account; try again after `Retry-After` seconds",
-        ),
-    ];
-    let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| {
-        let all = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
-        ];
-        all.into_iter().flatten()
-    });
-    for operation in operations {
-        for (status, description) in REFUSALS {
-            let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-            let refusal = ResponseBuilder::new()
-                .description(description)
-                .content("application/problem+json", problem)
-                .build();
-            let responses = &mut operation.responses.responses;
-            responses.entry(status.to_owned()).or_insert(refusal.into());
-        }
-    }
-}
-
-/// The OpenAPI document, indented.
+/// The OpenAPI document, indented. `configuration` is the JSON schema of the configuration, whose keys it names.
 #[must_use]
-pub fn openapi_json() -> String {
+pub fn openapi_json(configuration: &Value) -> String {
     let mut document = Skeleton::openapi();
     document.info = InfoBuilder::new()
         .title("my-cctv-server")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Live pictures of your cameras."))
+        .description(Some(ABOUT))
         .license(Some(
             LicenseBuilder::new()
                 .name("MIT OR Apache-2.0")
@@ -169,8 +151,7 @@ pub fn openapi_json() -> String {
         ))
         .build();
     all().describe(&mut document);
-    add_refusals(&mut document);
-    document
-        .to_pretty_json()
-        .expect("a document of plain values")
+    let mut document = serde_json::to_value(document).expect("a document of plain values");
+    complete(&mut document, configuration);
+    format!("{document:#}\n")
 }

@@ -2,14 +2,13 @@
 
 use axum::{
     body::Body,
-    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::problem::Problem;
+use crate::problem::{Named, Problem};
 
 /// What `npm run build` made. Empty where the page was not built; the server then says so.
 #[derive(RustEmbed)]
@@ -27,7 +26,7 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
 }
 
 /// Anything else of the page. Names are looked up in a table; no path is built from them.
-pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn asset(Named(name): Named<String>, headers: HeaderMap) -> Response {
     let found = if name.ends_with(".br") || name.ends_with(".gz") {
         None
     } else {
@@ -40,7 +39,10 @@ pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
 }
 
 fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
-    let plain = Files::get(name)?;
+    let (plain, is_packed) = match Files::get(name) {
+        Some(plain) => (plain, false),
+        None => (Files::get(&format!("{name}.gz"))?, true),
+    };
     let etag = etag(&plain);
     let mut response = if headers
         .get(header::IF_NONE_MATCH)
@@ -48,13 +50,26 @@ fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
     {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let (encoding, file) = compressed(name, headers).unwrap_or((None, plain.clone()));
+        let kind = match name.rsplit_once('.') {
+            // The table knows what a file is called, and here that is not what is in it.
+            Some((_, "js")) if is_packed => "text/javascript",
+            Some((_, "css")) if is_packed => "text/css",
+            _ => plain.metadata.mimetype(),
+        };
+        let kind = HeaderValue::from_str(kind).ok()?;
+        let (encoding, file) = match compressed(name, headers) {
+            Some(found) => found,
+            None if is_packed => {
+                let detail = "This file is here only with `Content-Encoding: gzip`.";
+                return Some(Problem::new(StatusCode::NOT_ACCEPTABLE, detail).into_response());
+            }
+            None => (None, plain),
+        };
         let bytes = match file.data {
             std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
         };
         let mut response = Response::new(Body::from(bytes));
-        let kind = HeaderValue::from_str(plain.metadata.mimetype()).ok()?;
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if let Some(encoding) = encoding {
             response

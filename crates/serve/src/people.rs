@@ -3,7 +3,7 @@
 use accounts::{Action, Cameras, Grant, Key, Medium, Networks, Places, Role, now_s};
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -15,7 +15,7 @@ use crate::{
     access::{Detail, Visa},
     body::Fields,
     login::Password,
-    problem::Problem,
+    problem::{Named, Problem},
     state::App,
     wire::Peer,
 };
@@ -24,7 +24,7 @@ use crate::{
 const LONGEST_LINK_S: u32 = 366 * 24 * 3600;
 
 /// A list under one name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
 }
@@ -34,11 +34,9 @@ pub(crate) struct List<T> {
 pub(crate) struct Made {
     /// Number.
     id: i64,
-    /// Shown now and never again; only its hash is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Of a token: shown now and never again, for only its hash is kept.
     secret: Option<String>,
-    /// Where it leads, relative to the server's base path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Of a link: where it leads, relative to the server's base path.
     address: Option<String>,
 }
 
@@ -122,15 +120,16 @@ fn secretive(made: Made, detail: String) -> Response {
 }
 
 /// A session, and whether it is the one that asks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListedSession {
     #[serde(flatten)]
     session: accounts::SessionView,
+    /// It is the one that asks.
     is_current: bool,
 }
 
 /// Sessions: one's own, or everybody's for administrators.
-#[utoipa::path(get, path = "/api/v1/sessions", tag = "accounts", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "accounts", responses((status = 200, body = List<ListedSession>)))]
 pub(crate) async fn sessions(State(app): State<App>, visa: Visa) -> Json<List<ListedSession>> {
     let sessions = app.accounts.sessions(whose(&visa)).into_iter();
     let listed = sessions.map(|session| ListedSession {
@@ -150,7 +149,7 @@ pub(crate) async fn sessions(State(app): State<App>, visa: Visa) -> Json<List<Li
 pub(crate) async fn end_session(
     State(app): State<App>,
     visa: Visa,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let id = number(&id, "session")?;
     let sessions = app.accounts.sessions(whose(&visa));
@@ -161,7 +160,7 @@ pub(crate) async fn end_session(
 }
 
 /// Everybody who has an account.
-#[utoipa::path(get, path = "/api/v1/users", tag = "accounts", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/users", tag = "accounts", responses((status = 200, body = List<accounts::UserView>)))]
 pub(crate) async fn users(State(app): State<App>) -> Json<List<accounts::UserView>> {
     Json(List {
         items: app.accounts.users(),
@@ -173,13 +172,13 @@ pub(crate) async fn users(State(app): State<App>) -> Json<List<accounts::UserVie
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// Name.
-    #[schema(example = "kim")]
+    #[schema(example = "kim", min_length = 1, max_length = 64)]
     name: String,
     /// Password, 8 to 256 bytes.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 8, max_length = 256, example = "correct horse battery staple")]
     password: Password,
     /// `viewer`, `operator` or `admin`.
-    #[schema(example = "viewer")]
+    #[schema(value_type = Role, example = "viewer")]
     role: String,
     /// Ids of cameras; without it every camera, those that come later too.
     cameras: Option<Vec<String>>,
@@ -224,7 +223,7 @@ pub(crate) async fn add_user(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangedUser {
     /// `viewer`, `operator` or `admin`.
-    #[schema(example = "operator")]
+    #[schema(value_type = Role, example = "operator")]
     role: String,
     /// Ids of cameras; without it every camera.
     cameras: Option<Vec<String>>,
@@ -233,7 +232,7 @@ pub(crate) struct ChangedUser {
     /// Networks the user may not come from; without it as it was.
     deny: Option<Vec<String>>,
     /// A new password, if it is to be changed.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 8, max_length = 256)]
     password: Option<Password>,
 }
 
@@ -247,7 +246,7 @@ pub(crate) async fn change_user(
     State(app): State<App>,
     visa: Visa,
     peer: Peer,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Fields(changed): Fields<ChangedUser>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let id = number(&id, "user")?;
@@ -285,7 +284,7 @@ pub(crate) async fn change_user(
 ))]
 pub(crate) async fn remove_user(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let id = number(&id, "user")?;
     let name = name_of(&app, id);
@@ -300,7 +299,7 @@ fn name_of(app: &App, user: i64) -> String {
 }
 
 /// Tokens: one's own, or everybody's for administrators. Without their secrets.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "accounts", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "accounts", responses((status = 200, body = List<accounts::TokenView>)))]
 pub(crate) async fn tokens(State(app): State<App>, visa: Visa) -> Json<List<accounts::TokenView>> {
     Json(List {
         items: app.accounts.tokens(whose(&visa)),
@@ -312,14 +311,15 @@ pub(crate) async fn tokens(State(app): State<App>, visa: Visa) -> Json<List<acco
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
     /// What it is for.
-    #[schema(example = "Home Assistant")]
+    #[schema(example = "Home Assistant", min_length = 1, max_length = 64)]
     name: String,
     /// `viewer`, `operator` or `admin`; never more than one's own.
-    #[schema(example = "viewer")]
+    #[schema(value_type = Role, example = "viewer")]
     role: String,
     /// Ids of cameras; without it all that one may see.
     cameras: Option<Vec<String>>,
     /// Seconds from now; without it until it is revoked.
+    #[schema(minimum = 1)]
     expires_in_s: Option<u32>,
     /// Networks it may be used from, such as `192.168.1.20`; without any, from wherever one may oneself.
     #[serde(default)]
@@ -381,7 +381,7 @@ pub(crate) async fn add_token(
 pub(crate) async fn revoke_token(
     State(app): State<App>,
     visa: Visa,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Detail), Problem> {
     let id = number(&id, "token")?;
     let tokens = app.accounts.tokens(whose(&visa));
@@ -392,7 +392,7 @@ pub(crate) async fn revoke_token(
 }
 
 /// Links: one's own, or everybody's for administrators. Without their secrets.
-#[utoipa::path(get, path = "/api/v1/links", tag = "accounts", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/links", tag = "accounts", responses((status = 200, body = List<accounts::LinkView>)))]
 pub(crate) async fn links(State(app): State<App>, visa: Visa) -> Json<List<accounts::LinkView>> {
     Json(List {
         items: app.accounts.links(whose(&visa)),
@@ -407,10 +407,10 @@ pub(crate) struct NewLink {
     #[schema(example = "main")]
     camera: String,
     /// `stream` or `snapshot`.
-    #[schema(value_type = String, example = "stream")]
+    #[schema(example = "stream")]
     what: Medium,
     /// Seconds from now, a year at the most.
-    #[schema(example = 3600)]
+    #[schema(example = 3600, minimum = 1, maximum = 31_622_400)]
     expires_in_s: u32,
 }
 
@@ -470,7 +470,7 @@ pub(crate) async fn add_link(
 pub(crate) async fn revoke_link(
     State(app): State<App>,
     visa: Visa,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {
     app.accounts
         .revoke_link(number(&id, "link")?, whose(&visa))

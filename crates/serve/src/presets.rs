@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use control::ControlSet;
 use hub::Stream;
 use serde::Serialize;
@@ -17,7 +13,7 @@ use crate::{
     admin::Order,
     body::Object,
     controls::{ControlsView, Waiting, outcome, refused},
-    problem::{Asked, Problem},
+    problem::{Asked, Named, Problem},
     state::{App, Camera},
 };
 
@@ -74,7 +70,7 @@ pub(crate) async fn of_camera(Camera(stream): Camera) -> Json<PresetList> {
     operation_id = "keep_preset",
     tag = "control",
     params(("id" = String, Path, description = "Camera id"), ("name" = String, Path, description = "Name of the preset")),
-    request_body(content = Object, content_type = "application/json", example = json!({"exposure": "long", "gain": 8})),
+    request_body(content = ref("#/components/schemas/Controls"), content_type = "application/json"),
     responses(
         (status = 204, description = "Kept"),
         (status = 400, description = "No JSON object, or no name", body = Problem, content_type = "application/problem+json"),
@@ -87,7 +83,7 @@ pub(crate) async fn of_camera(Camera(stream): Camera) -> Json<PresetList> {
 )]
 pub(crate) async fn keep(
     State(app): State<App>,
-    Path((id, name)): Path<(String, String)>,
+    Named((id, name)): Named<(String, String)>,
     Object(patch): Object,
 ) -> Result<StatusCode, Problem> {
     let stream = app.hub.get(&id).ok_or_else(Problem::no_such_camera)?;
@@ -140,7 +136,7 @@ pub(crate) async fn keep(
 )]
 pub(crate) async fn forget(
     State(app): State<App>,
-    Path((id, name)): Path<(String, String)>,
+    Named((id, name)): Named<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let stream = app.hub.get(&id).ok_or_else(Problem::no_such_camera)?;
     let id = stream.id().clone();
@@ -172,7 +168,7 @@ pub(crate) async fn forget(
 )]
 pub(crate) async fn apply(
     State(app): State<App>,
-    Path((id, name)): Path<(String, String)>,
+    Named((id, name)): Named<(String, String)>,
     Asked(Waiting { wait_s }): Asked<Waiting>,
 ) -> Result<(StatusCode, Json<ControlsView>), Problem> {
     let stream = app.hub.get(&id).ok_or_else(Problem::no_such_camera)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -32,7 +32,7 @@ pub(crate) struct Problem {
     detail: String,
     /// The key of the request that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "width")]
+    #[schema(nullable = false, example = "width")]
     key: Option<String>,
     /// The request, by its name in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +116,21 @@ impl IntoResponse for Problem {
             fields.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// `Path`, with a problem for what is no text.
+#[derive(Debug)]
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())),
+        }
     }
 }
 

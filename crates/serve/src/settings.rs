@@ -4,7 +4,7 @@
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, State},
+    extract::{FromRequestParts, State},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 use crate::{
     access::Detail,
     admin::{Keys, Layer, Order, Reply},
-    body::{Large, NoKeys, Object},
+    body::{Large, NoKeys, Nothing, Object},
     cameras_admin::LayerView,
-    problem::Problem,
+    problem::{Named, Problem},
     state::App,
 };
 
@@ -216,7 +216,7 @@ pub(crate) struct SettingsView {
     /// Why nothing can be changed from here; null if it can.
     obstacle: Option<String>,
     /// All keys but the cameras', with their tables.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, SettingView>)]
     keys: Map<String, Value>,
     /// The cameras.
     cameras: Vec<CameraSettingsView>,
@@ -230,7 +230,7 @@ pub(crate) struct CameraSettingsView {
     /// It was added through the API and does not stand in the file.
     added: bool,
     /// Its keys; as those above.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, SettingView>)]
     keys: Map<String, Value>,
 }
 
@@ -421,7 +421,7 @@ pub(crate) async fn backups(State(app): State<App>) -> Result<Json<BackupList>, 
         ("id" = String, Path, description = "Id of the backup"),
         ("If-Match" = String, Header, description = "The `etag` of the configuration that it replaces"),
     ),
-    request_body(content = Option<serde_json::Value>, content_type = "application/json", description = "Nothing, or an object without keys"),
+    request_body(content = Nothing, content_type = "application/json", description = "An object without keys; it may be left out, but not the `Content-Type`"),
     responses(
         (status = 200, description = "It is back", body = Outlook),
         (status = 404, description = "No such backup", body = Problem, content_type = "application/problem+json"),
@@ -434,7 +434,7 @@ pub(crate) async fn backups(State(app): State<App>) -> Result<Json<BackupList>, 
 )]
 pub(crate) async fn restore(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     etag: Result<IfMatch, Problem>,
     // First of all it has to say that it is JSON.
     _: NoKeys,
@@ -453,7 +453,7 @@ pub(crate) async fn restore(
     path = "/api/v1/config/export",
     tag = "configuration",
     operation_id = "export_config",
-    responses((status = 200, description = "A file for `toml` of a change, here or elsewhere", content_type = "application/toml"))
+    responses((status = 200, description = "A file for `toml` of a change, here or elsewhere", body = String, content_type = "application/toml"))
 )]
 pub(crate) async fn export(State(app): State<App>) -> Result<Response, Problem> {
     let order = |reply| Order::Settings(SettingsOrder::Export { reply });
@@ -477,9 +477,9 @@ pub(crate) async fn export(State(app): State<App>) -> Result<Response, Problem> 
     path = "/api/v1/camera-test",
     tag = "cameras",
     operation_id = "test_camera",
-    request_body(content = Object, content_type = "application/json", example = json!({"source": "http://192.168.1.9/mjpeg"})),
+    request_body(content = ref("#/components/schemas/CameraChange"), content_type = "application/json", example = json!({"source": "http://192.168.1.9/mjpeg"})),
     responses(
-        (status = 200, description = "The picture", content_type = "image/jpeg"),
+        (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 400, description = "No JSON object", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It gives no picture; the sentence says why", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not sent as JSON", body = Problem, content_type = "application/problem+json"),

@@ -28,7 +28,7 @@ use crate::{
     tag = "live",
     params(Wish),
     responses(
-        (status = 200, description = "The picture", content_type = "image/jpeg"),
+        (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The camera gives no picture", body = Problem, content_type = "application/problem+json"),
     )
@@ -56,7 +56,7 @@ pub(crate) async fn first(
     tag = "live",
     params(("id" = String, Path, description = "Camera id"), Wish),
     responses(
-        (status = 200, description = "The picture", content_type = "image/jpeg"),
+        (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 404, description = "No such camera", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A wish that cannot be", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The camera gives no picture", body = Problem, content_type = "application/problem+json"),

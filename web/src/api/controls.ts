@@ -2,32 +2,18 @@
 
 import { getJson, send, sendFor } from './client.ts';
 import type { Shape } from './shape.ts';
-import type { Outcome } from './types.ts';
+import type { Outcome, Part, Schema } from './types.ts';
 
-const KINDS = ['flag', 'number', 'choice', 'pair', 'area'] as const;
+const KINDS = ['flag', 'number', 'choice', 'pair', 'area'] as const satisfies readonly Schema<'KindView'>[];
 
-export type Control = {
-  readonly name: string;
-  readonly kind: (typeof KINDS)[number];
-  readonly least: number | null;
-  readonly most: number | null;
-  readonly whole: boolean;
-  readonly unit: string;
-  readonly choices: readonly string[];
-  /** Unread: what it is depends on the kind. */
-  readonly default: unknown;
-  readonly value: unknown;
-  readonly about: string;
-};
+/** What `default` and `value` are depends on the kind. */
+export type Control = Schema<'ControlView'>;
 
-export type Controls = {
-  readonly controls: readonly Control[];
+export type Controls = Part<'ControlsView', 'controls' | 'state' | 'message'> & {
   /** Width to height of the sensor: what zoom, pan and tilt are counted in. */
   readonly sensorRatio: number;
   /** Names of what was set. */
   readonly wanted: readonly string[];
-  readonly state: 'applied' | 'pending' | 'refused';
-  readonly message: string | null;
 };
 
 export type Patch = Readonly<Record<string, unknown>>;

@@ -1,23 +1,10 @@
 // Times without pictures, and what happened to the server itself.
 
 import { getJson } from './client.ts';
-import type { Outcome } from './types.ts';
+import type { Outcome, Schema } from './types.ts';
 
-export type Incident = {
-  readonly id: number;
-  /** None for the server itself. */
-  readonly camera: string | null;
-  readonly began: string;
-  readonly ended: string | null;
-  readonly cause: string;
-  readonly message: string;
-  readonly advice: string;
-  readonly detail: string;
-  /** The last lines of the camera program. */
-  readonly words: readonly string[];
-  readonly restarts: number;
-  readonly steps: readonly { readonly at: string; readonly what: string }[];
-};
+/** `camera` is null for the server itself; `words` are the last lines of the camera program. */
+export type Incident = Omit<Schema<'IncidentView'>, 'board'>;
 
 export type IncidentPart = {
   readonly camera: string;

@@ -2,59 +2,18 @@
 
 import { getJson, send, sendFor } from './client.ts';
 import type { Shape } from './shape.ts';
-import type { Outcome } from './types.ts';
+import type { Outcome, Part, Schema } from './types.ts';
 
-export const ROLES = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = Schema<'Role'>;
+export const ROLES = ['viewer', 'operator', 'admin'] as const satisfies readonly Role[];
 
 /** How far somebody may go. */
-export type Grant = {
-  readonly role: Role;
-  /** Ids; null is every camera, those that come later too. */
-  readonly cameras: readonly string[] | null;
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
-};
-
-export type User = Grant & { readonly id: number; readonly name: string; readonly created_s: number };
-
-export type Session = {
-  readonly id: number;
-  readonly user: string;
-  readonly address: string;
-  readonly user_agent: string | null;
-  readonly created_s: number;
-  readonly seen_s: number;
-  readonly is_current: boolean;
-};
-
-export type Token = Grant & {
-  readonly id: number;
-  readonly name: string;
-  readonly user: string | null;
-  readonly created_s: number;
-  readonly expires_s: number | null;
-};
-
-export type Link = {
-  readonly id: number;
-  readonly user: string | null;
-  readonly camera: string;
-  readonly what: 'stream' | 'snapshot';
-  readonly created_s: number;
-  readonly expires_s: number;
-};
-
-export type Entry = {
-  readonly id: number;
-  readonly at_ms: number;
-  readonly who: string;
-  readonly address: string;
-  readonly action: string;
-  readonly camera: string | null;
-  readonly times: number;
-  readonly detail: string;
-};
+export type Grant = Part<'UserView', 'role' | 'cameras' | 'allow' | 'deny'>;
+export type User = Schema<'UserView'>;
+export type Session = Schema<'SessionView'> & { readonly is_current: boolean };
+export type Token = Schema<'TokenView'>;
+export type Link = Schema<'LinkView'>;
+export type Entry = Schema<'Noted'>;
 
 const texts = (list: Shape): string[] => list.items().map((item) => item.string());
 const number = (shape: Shape): number => shape.number();

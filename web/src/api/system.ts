@@ -2,42 +2,22 @@
 
 import { getJson } from './client.ts';
 import type { Shape } from './shape.ts';
-import type { Outcome } from './types.ts';
+import type { Outcome, Part, Schema } from './types.ts';
 
-export type Space = { readonly total_bytes: number; readonly available_bytes: number };
+export type Space = Schema<'SpaceView'>;
 
-export type Board = {
-  readonly under_voltage_now: boolean | null;
-  readonly under_voltage_since_boot: boolean | null;
-  readonly throttled_now: boolean | null;
-  readonly throttled_since_boot: boolean | null;
-  readonly temperature_c: number | null;
-};
+export type Board = Part<
+  'BoardView',
+  'under_voltage_now' | 'under_voltage_since_boot' | 'throttled_now' | 'throttled_since_boot' | 'temperature_c'
+>;
 
-export type System = {
-  readonly timestamp: string;
-  readonly version: string;
-  readonly uptime_s: number;
-  readonly process: { readonly cpu_s: number; readonly resident_bytes: number };
-  readonly processor: { readonly cores: number; readonly busy_cs: number; readonly total_cs: number } | null;
-  readonly memory: Space | null;
-  readonly disk: Space | null;
-  readonly board: Board | null;
-};
+export type System = Omit<Schema<'SystemView'>, 'board'> & { readonly board: Board | null };
 
 /** What is counted of one camera. */
-export type CameraCount = {
-  readonly id: string;
-  readonly name: string;
-  readonly frames: number;
-  readonly bytes: number;
-  readonly viewers: number;
-  readonly width_px: number | null;
-  readonly height_px: number | null;
-  readonly framerate: number;
-  readonly incidents: number;
-  readonly made_ms: number;
-};
+export type CameraCount = Part<
+  'CameraView',
+  'id' | 'name' | 'frames' | 'bytes' | 'viewers' | 'width_px' | 'height_px' | 'framerate' | 'incidents' | 'made_ms'
+>;
 
 const number = (shape: Shape): number => shape.number();
 const flag = (shape: Shape): boolean => shape.flag();

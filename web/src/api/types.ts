@@ -1,34 +1,25 @@
-// What the server's API says, as the page uses it. Names and units are those of the wire.
+// What the server's API says, as the page uses it: parts of the types in schema.ts, which are made from the server's own
+// document (`scripts/schema`). What is read here and is not there any more does not compile.
 
-export type CameraState = 'idle' | 'starting' | 'live' | 'stalled' | 'failed';
+import type { components } from './schema.ts';
 
-export type Camera = {
-  readonly id: string;
-  readonly name: string;
-  readonly source: string;
-  readonly state: CameraState;
-  /** The server's own plain sentence about this state; none when there is nothing to say. */
-  readonly message: string | null;
-  /** The same as a word for programs. */
-  readonly cause: string | null;
-  readonly since: string;
-  readonly width_px: number | null;
-  readonly height_px: number | null;
-  readonly framerate: number;
-  /** Age of the newest frame when the server answered; none before the first frame. */
-  readonly newest_frame_age_ms: number | null;
-  readonly frames: number;
-  readonly viewers: number;
-  /** Addresses relative to the page. */
-  readonly stream: string;
-  readonly snapshot: string;
-};
+type Schemas = components['schemas'];
 
-export type Cameras = {
-  readonly cameras: readonly Camera[];
-  readonly viewers: number;
-  readonly max_viewers: number;
-};
+export type Schema<Name extends keyof Schemas> = Schemas[Name];
+
+/** Some fields of what the API calls so. */
+export type Part<Name extends keyof Schemas, Field extends keyof Schemas[Name]> = Readonly<Pick<Schemas[Name], Field>>;
+
+/** Addresses are relative to the page; `message` is the server's own plain sentence about the state. */
+export type Camera = Part<
+  'CameraView',
+  | 'id' | 'name' | 'source' | 'state' | 'message' | 'cause' | 'since' | 'width_px' | 'height_px' | 'framerate' | 'newest_frame_age_ms'
+  | 'frames' | 'viewers' | 'stream' | 'snapshot'
+>;
+
+export type CameraState = Camera['state'];
+
+export type Cameras = Part<'CameraList', 'viewers' | 'max_viewers'> & { readonly cameras: readonly Camera[] };
 
 /** Why there is no answer to use. */
 export type Failure =
@@ -43,12 +34,4 @@ export type Outcome<T> =
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** Who is at the page, and how it was let in; `nothing` where login is off. */
-export type Session = {
-  readonly name: string;
-  readonly role: 'viewer' | 'operator' | 'admin';
-  /** Ids of the cameras that may be seen; null is every one. */
-  readonly cameras: readonly string[] | null;
-  readonly by: 'session' | 'password' | 'token' | 'link' | 'nothing';
-  /** Whether one has to log in at all. */
-  readonly login: boolean;
-};
+export type Session = Schemas['SessionInfo'];

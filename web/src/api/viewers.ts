@@ -2,30 +2,15 @@
 
 import { getJson } from './client.ts';
 import type { Shape } from './shape.ts';
-import type { Outcome } from './types.ts';
+import type { Outcome, Part } from './types.ts';
 
-export type Viewer = {
-  readonly id: number;
-  readonly who: string;
-  readonly address: string;
-  readonly user_agent: string | null;
-  readonly camera: string;
-  readonly connected_since: string;
-  readonly frames_skipped: number;
-  readonly bytes: number;
-  readonly rate: number;
-  readonly width_px: number | null;
-  readonly height_px: number | null;
-  readonly reason: 'original' | 'asked' | 'line';
-  readonly lag_ms: number | null;
-};
+export type Viewer = Part<
+  'ViewerView',
+  | 'id' | 'who' | 'address' | 'user_agent' | 'camera' | 'connected_since' | 'frames_skipped' | 'bytes' | 'rate' | 'width_px'
+  | 'height_px' | 'reason' | 'lag_ms'
+>;
 
-export type Viewers = {
-  readonly viewers: readonly Viewer[];
-  readonly max_viewers: number;
-  readonly total: number;
-  readonly refused: number;
-};
+export type Viewers = Part<'ViewerList', 'max_viewers' | 'total' | 'refused'> & { readonly viewers: readonly Viewer[] };
 
 const number = (shape: Shape): number => shape.number();
 

@@ -11,7 +11,7 @@ export type Entry = {
   readonly go: string;
   /** Where it is sent. */
   readonly url: string;
-  /** The place in the page to go to, with its `#`; empty for the first one. */
+  /** The page to go to and the place in it, with its `#`; empty for the first one. */
   readonly back: string;
   /** What is sent beside name and password. */
   readonly more: Readonly<Record<string, string>>;

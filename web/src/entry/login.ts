@@ -3,5 +3,7 @@
 import { language, t } from '../i18n/current.ts';
 import { offer } from './form.ts';
 
+// One of ours, by its name.
+const page = new URLSearchParams(location.search).get('to') === 'api-docs' ? 'api-docs' : '';
 document.documentElement.lang = language;
-offer({ title: t.logIn, detail: '', go: t.logIn, url: 'api/v1/session', back: location.hash, more: {} }, t);
+offer({ title: t.logIn, detail: '', go: t.logIn, url: 'api/v1/session', back: page + location.hash, more: {} }, t);

@@ -19,8 +19,8 @@ const PAINT_MS = 100;
 
 /** Drawn on a canvas, which gets the picture's size. */
 export function onCanvas(canvas: HTMLCanvasElement | OffscreenCanvas): Target {
-  const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
-  if (context === null) {
+  const context = canvas.getContext('2d', { alpha: false });
+  if (context === null || !('drawImage' in context)) {
     throw new Error('this browser has no 2d canvas');
   }
   return (picture) => {

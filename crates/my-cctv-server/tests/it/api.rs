@@ -304,7 +304,6 @@ fn what_the_document_says_answers_and_what_answers_is_in_it() {
         "/health/live",
         "/metrics",
         "/ws",
-        "/api-docs",
         "/api",
         "/api/v1",
         "/api/v1/stats",

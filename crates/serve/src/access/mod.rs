@@ -27,7 +27,7 @@ pub(crate) use alarm::Alarm;
 pub(crate) use chronicle::Detail;
 pub(crate) use credentials::{by_password, clear_cookie, is_foreign, set_cookie};
 pub(crate) use doorman::{Door, Doors, run};
-pub(crate) use rules::{Rule, route_of};
+pub(crate) use rules::{Rule, of as rule_of, route_of};
 
 /// Somebody who was let in.
 #[derive(Clone, Debug)]

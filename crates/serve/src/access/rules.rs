@@ -111,7 +111,7 @@ pub(crate) const RULES: &[(&str, &str, Rule)] = &[
 ];
 
 /// The line of this route.
-pub(super) fn of(method: &Method, path: &str) -> Option<Rule> {
+pub(crate) fn of(method: &Method, path: &str) -> Option<Rule> {
     RULES
         .iter()
         .find(|(m, p, _)| *m == method.as_str() && *p == path)
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn every_route_has_a_line_and_every_line_a_route() {
-        let document: serde_json::Value = serde_json::from_str(&crate::openapi_json()).unwrap();
+        let document: serde_json::Value =
+            serde_json::from_str(&crate::openapi_json(&serde_json::Value::Null)).unwrap();
         let paths = document["paths"].as_object().unwrap();
         let mut routes = vec![("GET".to_owned(), "/{*name}".to_owned())];
         for (path, item) in paths {

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 
 use crate::{
     delivery::{Departure, Handover},
-    live::{self, Visit},
+    live::{self, Flag, Visit},
     problem::{Asked, Problem},
     state::App,
     wish::{self, Wish},
@@ -45,7 +45,7 @@ pub(crate) struct SocketOptions {
     fps: Option<f32>,
     /// The camera's own pictures (`0`), however few of them get through.
     #[serde(default = "live::yes", deserialize_with = "live::flag")]
-    #[param(value_type = Option<u8>)]
+    #[param(value_type = Option<Flag>, inline)]
     adapt: bool,
 }
 

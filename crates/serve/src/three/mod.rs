@@ -12,7 +12,7 @@ use accounts::Action;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -27,7 +27,12 @@ use tokio_util::io::ReaderStream;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use crate::{access::Visa, body::Fields, problem::Problem, state::App};
+use crate::{
+    access::Visa,
+    body::Fields,
+    problem::{Named, Problem},
+    state::App,
+};
 
 use shelf::{Piece, Shelf, Trouble};
 use site::Site;
@@ -162,7 +167,7 @@ pub(crate) async fn all(State(app): State<App>) -> Result<Json<ThreeView>, Probl
     operation_id = "three_piece",
     params(("name" = String, Path, description = "`model`, `background`, `house` or `plan`")),
     responses(
-        (status = 200, description = "The file", content_type = "application/octet-stream"),
+        (status = 200, description = "The file", content(([u8] = "model/gltf-binary"), ([u8] = "image/vnd.radiance"), ([u8] = "image/png"), ([u8] = "image/jpeg"))),
         (status = 204, description = "There is none: the page has its own"),
         (status = 304, description = "The one that `If-None-Match` names"),
         (status = 404, description = "No such name", body = Problem, content_type = "application/problem+json"),
@@ -170,7 +175,7 @@ pub(crate) async fn all(State(app): State<App>) -> Result<Json<ThreeView>, Probl
 )]
 pub(crate) async fn piece(
     State(app): State<App>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
     let piece = named(&name)?;
@@ -219,7 +224,7 @@ pub(crate) async fn piece(
     tag = "three",
     operation_id = "bring_three_piece",
     params(("name" = String, Path, description = "`model`, `background`, `house` or `plan`")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = [u8], content_type = "application/octet-stream"),
     responses(
         (status = 204, description = "It is there"),
         (status = 400, description = "The body ended early", body = Problem, content_type = "application/problem+json"),
@@ -234,7 +239,7 @@ pub(crate) async fn piece(
 )]
 pub(crate) async fn bring(
     State(app): State<App>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -320,7 +325,7 @@ async fn take(
 )]
 pub(crate) async fn remove(
     State(app): State<App>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<StatusCode, Problem> {
     let piece = named(&name)?;
     let turn = app.three.turn()?;

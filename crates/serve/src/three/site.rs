@@ -77,7 +77,7 @@ pub(crate) struct Placed {
     /// How its picture is shown.
     kind: PlacedKind,
     /// Where it is.
-    #[schema(example = json!([2.0, 2.4, -1.5]))]
+    #[schema(min_items = 3, max_items = 3, example = json!([2.0, 2.4, -1.5]))]
     at_m: [f64; 3],
     /// To the left of looking along -z.
     #[schema(example = 45.0)]

@@ -2,7 +2,7 @@
 
 import { getJson, sendFor, sendForPicture } from '../../api/client.ts';
 import type { Shape } from '../../api/shape.ts';
-import type { Outcome } from '../../api/types.ts';
+import type { Outcome, Part, Schema } from '../../api/types.ts';
 
 export type Effect = 'now' | 'camera' | 'cameras' | 'server';
 
@@ -21,47 +21,30 @@ export type Key = {
   readonly isFixed: boolean;
 };
 
-export type Held = {
-  readonly value: unknown;
-  readonly from: 'default' | 'file' | 'environment' | 'flag' | 'api';
-  readonly by: string | null;
-};
+export type Held = Schema<'SettingView'>;
 
 export type ConfiguredCamera = {
   readonly id: string;
   readonly keys: ReadonlyMap<string, Held>;
 };
 
-export type Config = {
-  readonly etag: string;
-  readonly file: string | null;
-  readonly obstacle: string | null;
+export type Config = Part<'SettingsView', 'etag' | 'file' | 'obstacle' | 'pending_restart'> & {
   readonly keys: ReadonlyMap<string, Held>;
   readonly cameras: readonly ConfiguredCamera[];
-  readonly pending: readonly string[];
 };
 
-export type KeyError = { readonly camera: string | null; readonly key: string | null; readonly problem: string };
+export type KeyError = Schema<'SettingError'>;
 
-export type Outlook = {
-  readonly etag: string;
-  readonly difference: string;
-  readonly changes: number;
-  readonly live: readonly string[];
-  readonly restarts: readonly string[];
-  readonly waits: readonly string[];
-  readonly notes: readonly string[];
-  readonly errors: readonly KeyError[];
-};
+export type Outlook = Schema<'Outlook'>;
 
 export type Change =
   | { readonly keys: Readonly<Record<string, unknown>>; readonly cameras: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
   | { readonly toml: string }
   | { readonly backup: string };
 
-export type Backup = { readonly id: string; readonly at: string };
+export type Backup = Part<'Backup', 'id' | 'at'>;
 
-export type Discovered = { readonly source: string; readonly name: string; readonly place: string; readonly usedBy: string | null };
+export type Discovered = Part<'Discovered', 'source' | 'name' | 'place'> & { readonly usedBy: string | null };
 
 const KINDS = ['integer', 'number', 'boolean', 'string', 'array'] as const;
 
@@ -114,7 +97,7 @@ export function parseConfig(body: Shape): Config {
       id: camera.field('id').string(),
       keys: parseKeys(camera.field('keys')),
     })),
-    pending: texts(body.field('pending_restart')),
+    pending_restart: texts(body.field('pending_restart')),
   };
 }
 

@@ -59,7 +59,7 @@ test('errors find their fields', () => {
 
 test('sections, and what is searched in them', () => {
   const config: Config = {
-    etag: '', file: null, obstacle: null, keys: new Map(), pending: [],
+    etag: '', file: null, obstacle: null, keys: new Map(), pending_restart: [],
     cameras: [{ id: 'door', keys: new Map() }, { id: 'yard', keys: new Map() }],
   };
   const found = (wanted: string): string[] =>

@@ -85,7 +85,7 @@ function Forms({ schema, config, again }: { schema: readonly Key[]; config: Conf
     <div class="settings">
       <Sheet title={t.settings}>
         {config.obstacle === null ? null : <p class="note" data-tone="warn" role="note">{config.obstacle}</p>}
-        {config.pending.length === 0 ? null : <p class="hint" role="note">{t.pending(config.pending.join(', '))}</p>}
+        {config.pending_restart.length === 0 ? null : <p class="hint" role="note">{t.pending(config.pending_restart.join(', '))}</p>}
         <input
           class="input"
           type="search"

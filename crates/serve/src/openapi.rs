@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use utoipa::{
     OpenApi,
     openapi::{InfoBuilder, LicenseBuilder},
@@ -116,10 +118,16 @@ fn all() -> Routes {
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
 )]
 async fn document(State(app): State<App>) -> Result<Response, Problem> {
-    let order = |reply| Order::Settings(SettingsOrder::Schema { reply });
-    let configuration = app.admin.ask(order).await?;
+    // Made for the first who asks, and shared: it is large, and whoever asks a hundred times may not read it once.
+    static MADE: OnceCell<Bytes> = OnceCell::const_new();
+    let make = async || {
+        let order = |reply| Order::Settings(SettingsOrder::Schema { reply });
+        let configuration = app.admin.ask(order).await?;
+        Ok::<_, Problem>(Bytes::from(openapi_json(&configuration)))
+    };
+    let document = MADE.get_or_try_init(make).await?.clone();
     let fields = [(header::CONTENT_TYPE, "application/json")];
-    Ok((fields, openapi_json(&configuration)).into_response())
+    Ok((fields, document).into_response())
 }
 
 /// The router of the whole server.

@@ -207,7 +207,7 @@ const ATTACKS: &[(u32, &str, &[&str])] = &[
             "hostile::a_storm_of_connections_leaves_a_server_that_answers",
             "hostile::a_body_that_is_not_wanted_is_not_kept",
             "slow::a_viewer_that_takes_nothing_is_closed_and_its_place_is_free",
-            "admin::a_full_disk_keeps_what_was_and_says_so",
+            "kept::a_full_disk_keeps_what_was_and_says_so",
         ],
     ),
     (

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Serve,
     /// Check the configuration and explain it, without starting anything
     Check,
+    /// Look at everything the server needs, and say what to do: exits with 0 if nothing fails, 1 if something does
+    Doctor(DoctorArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Add, list and remove users, and set their passwords
@@ -49,6 +51,20 @@ pub(crate) enum Command {
     /// Make, list and revoke links to one camera's pictures, for people without an account
     #[command(subcommand)]
     Link(LinkCommand),
+}
+
+/// How to look.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Start each camera too, and have it give a picture
+    #[arg(long = "try")]
+    pub(crate) try_cameras: bool,
+    /// Where /dev, /proc, /sys, /run and /etc are, for tests
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 // A password is never an argument: every user of the machine can read those.

@@ -25,6 +25,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     args::Options,
     config::{Config, Layers, TlsConfig, Values},
+    instance,
     keeper::Keeper,
     logging,
     owner::{self, Owner},
@@ -67,6 +68,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         audit,
         accounts,
         index,
+        data_dir,
         ..
     } = config;
     let level = logging::start(log_filter, log_format);
@@ -89,6 +91,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
     });
 
     let accounts = people::open(&accounts, is_login_on).await?;
+    let _claim = instance::claim(&data_dir)?;
     let (audit, _forgetting) = {
         let (sender, retention) = watch::channel(audit);
         let forgetting = people::forget(accounts.clone(), retention);
@@ -199,7 +202,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
 }
 
 /// Listens; where the system has no IPv6, on IPv4 alone.
-fn bind(listen: IpAddr, port: u16) -> anyhow::Result<serve::Listening> {
+pub(crate) fn bind(listen: IpAddr, port: u16) -> anyhow::Result<serve::Listening> {
     let wanted = SocketAddr::new(listen, port);
     let result = match serve::bind(wanted) {
         Err(error) if listen == IpAddr::from([0_u16; 8]) && is_without_ipv6(&error) => {
@@ -255,7 +258,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 }
 
 /// The link to open: with the address that others on the network see, where there is one.
-fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
+pub(crate) fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
     let host = if address.ip().is_unspecified() {
         outward_address().unwrap_or(Ipv4Addr::LOCALHOST.into())
     } else {
@@ -269,7 +272,7 @@ fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
 }
 
 /// The address this machine would use towards the network. A UDP socket that is connected sends nothing.
-fn outward_address() -> Option<IpAddr> {
+pub(crate) fn outward_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())

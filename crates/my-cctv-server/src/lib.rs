@@ -3,6 +3,8 @@
 mod args;
 mod config;
 mod daemon;
+mod doctor;
+mod instance;
 mod keeper;
 mod logging;
 mod owner;
@@ -38,6 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .map_err(Into::into)
             .and_then(|layers| daemon::serve(&layers, args.options)),
         Command::Check => check(&args.options),
+        Command::Doctor(how) => return doctor::run(&args.options, &how),
         Command::Openapi => print(&serve::openapi_json()),
         Command::User(command) => config::load(&args.options)
             .map_err(Into::into)

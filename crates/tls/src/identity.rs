@@ -62,12 +62,31 @@ impl Facts {
         Duration::from_secs(u64::try_from(lifetime_s).unwrap_or(0))
     }
 
+    /// Until its end; negative after it.
+    #[must_use]
+    pub fn seconds_left(&self, now: SystemTime) -> i64 {
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        self.not_after_s
+            .saturating_sub(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+    }
+
     /// Whether it is past its end in so much time from now.
     pub(crate) fn ends_within(&self, time: Duration, now: SystemTime) -> bool {
         let then = (now + time)
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         i64::try_from(then.as_secs()).is_ok_and(|then_s| then_s >= self.not_after_s)
+    }
+
+    /// Whether its time has not come yet: the clock may be late.
+    #[must_use]
+    pub fn begins_after(&self, now: SystemTime) -> bool {
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(now.as_secs()).is_ok_and(|now_s| now_s < self.not_before_s)
     }
 }
 

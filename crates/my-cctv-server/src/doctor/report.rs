@@ -123,7 +123,7 @@ impl Report {
                 true => format!("\x1b[{}m{word}\x1b[0m", finding.level.colour()),
                 false => word,
             };
-            let _ = write!(text, "  {word}  {check:<9} ");
+            let _ = write!(text, "  {word}  {check:<10} ");
             if let Some(camera) = &finding.camera {
                 let _ = write!(text, "{camera}: ");
             }
@@ -154,7 +154,7 @@ mod tests {
         ]);
         assert_eq!(
             report.text(false),
-            "machine\n  ok    kernel    Linux 6.12\ncameras\n  warn  busy      door: held by pid 7 ( [2J x) — stop it\n\n\
+            "machine\n  ok    kernel     Linux 6.12\ncameras\n  warn  busy       door: held by pid 7 ( [2J x) — stop it\n\n\
              0 fail, 1 warn, 0 to note\n"
         );
         assert!(report.text(true).contains("\x1b[33mwarn\x1b[0m"));

@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 mod control;
 mod demand;
+mod doctor;
 mod documents;
 mod faults;
 mod harness;

@@ -195,7 +195,7 @@ fn jpeg_is_passed_through_untouched() {
     for chunk in fs::read(videos().join("jpeg.mkv")).unwrap().chunks(1000) {
         splitter.extend(chunk);
         while let Some(jpeg) = splitter.next_picture() {
-            sent.push(scan(jpeg).to_vec());
+            sent.push(scan(&jpeg).to_vec());
         }
     }
     assert!(sent.len() > 1000, "{}", sent.len());

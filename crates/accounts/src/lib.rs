@@ -90,6 +90,9 @@ pub enum Error {
     /// Its schema.
     #[error("the schema of the accounts' database")]
     Schema(#[from] sqlx::migrate::MigrateError),
+    /// A file of another version.
+    #[error(transparent)]
+    Version(database::Error),
 }
 
 impl From<database::Error> for Error {
@@ -98,6 +101,7 @@ impl From<database::Error> for Error {
             database::Error::File { path, source } => Self::File { path, source },
             database::Error::Database(error) => Self::Database(error),
             database::Error::Schema(error) => Self::Schema(error),
+            other => Self::Version(other),
         }
     }
 }

@@ -112,6 +112,14 @@ const SCHEMAS: &database::Schemas = &[
     ("places", include_str!("../migrations/0002_places.sql")),
 ];
 
+/// What is to be known of a file without changing it: its schema, and the last one that is known.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub async fn examine(path: &Path) -> Result<(i64, i64), database::Error> {
+    database::examine(path, SCHEMAS).await
+}
+
 /// What somebody shows to be let in.
 #[derive(Clone, Debug)]
 pub enum Credential {

@@ -194,6 +194,38 @@ async fn schema(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
     sqlx::query(newest).fetch_one(pool).await?.try_get(0)
 }
 
+/// The schema of a file, and the last of `schemas`. Nothing is changed, and the whole file is looked at.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub async fn examine(path: &Path, schemas: &Schemas) -> Result<(i64, i64), Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        // With nobody there, not even SQLite's own files are made beside it.
+        .immutable(!Path::new(&log).exists())
+        .busy_timeout(Duration::from_secs(5));
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await?;
+    let found = async {
+        let found = schema(&pool).await?;
+        let row = sqlx::query("PRAGMA quick_check(1)")
+            .fetch_one(&pool)
+            .await?;
+        match row.try_get::<String, _>(0)?.as_str() {
+            "ok" => Ok(found),
+            wrong => Err(sqlx::Error::Protocol(wrong.to_owned())),
+        }
+    };
+    let found = found.await;
+    pool.close().await;
+    Ok((found?, i64::try_from(schemas.len()).unwrap_or(i64::MAX)))
+}
+
 fn migrator(schemas: &Schemas) -> Migrator {
     let migrations = (1..).zip(schemas).map(|(version, (name, sql))| {
         Migration::new(

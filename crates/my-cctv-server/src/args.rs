@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Any key of the configuration, such as camera.source=test (the first camera's)
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Begin with empty databases where those that were there are missing
+    #[arg(long, global = true)]
+    pub(crate) accept_empty: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -40,6 +43,11 @@ pub(crate) enum Command {
     Check,
     /// Look at everything the server needs, and say what to do: exits with 0 if nothing fails, 1 if something does
     Doctor(DoctorArgs),
+    /// List the copies of databases made before upgrades, or put one of them back while no server runs
+    Rollback {
+        /// File name of the copy, as it is listed
+        copy: Option<String>,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Add, list and remove users, and set their passwords

@@ -25,6 +25,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     args::Options,
     config::{Config, Layers, TlsConfig, Values},
+    databases::Databases,
     instance,
     keeper::Keeper,
     logging,
@@ -90,6 +91,8 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         Contents::default()
     });
 
+    let databases = Databases::new(&data_dir, &accounts, &index.path);
+    databases.check(options.accept_empty)?;
     let accounts = people::open(&accounts, is_login_on).await?;
     let _claim = instance::claim(&data_dir)?;
     let (audit, _forgetting) = {
@@ -128,6 +131,9 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
 
     let hub = Arc::new(Hub::default());
     let index = Index::new(index, hub.incidents().clone());
+    let upgraded = index.upgrade().await;
+    upgraded.context("open the index (`storage.index`, `server.data_dir`)")?;
+    databases.note();
     // Before a camera can fail: numbers go on, and so does what was going on.
     index.restore().await;
     let kept = CancellationToken::new();
@@ -186,6 +192,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         index.finish().await;
         accounts.note(people::entry("server", "stopped", String::new()));
         accounts.close().await;
+        databases.note();
         ended
     })
     .await;

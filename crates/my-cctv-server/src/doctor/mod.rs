@@ -11,6 +11,7 @@ mod root;
 mod storage;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, IsTerminal as _, Write as _},
     os::unix::fs::PermissionsExt as _,
@@ -64,6 +65,13 @@ fn print(report: &Report, as_json: bool) -> anyhow::Result<()> {
     }
 }
 
+/// Who has one of these files open, in words.
+pub(crate) fn who_has(paths: &BTreeSet<PathBuf>) -> Option<String> {
+    let holders = Root::new("/".into()).holders(paths);
+    let process = &holders.first()?.process;
+    Some(format!("pid {} ({})", process.pid, process.name))
+}
+
 async fn examine(options: &Options, args: &DoctorArgs) -> Vec<Finding> {
     let root = Root::new(args.root.clone().unwrap_or_else(|| "/".into()));
     let mut found = Vec::new();
@@ -92,6 +100,7 @@ async fn examine(options: &Options, args: &DoctorArgs) -> Vec<Finding> {
         found.extend(storage::folder(&config.data_dir));
         found.push(storage::space(&config.data_dir));
         found.push(storage::speed(&config.data_dir));
+        found.extend(storage::databases(config).await);
     }
     found.push(machine::kernel());
     found.push(machine::container(&root));

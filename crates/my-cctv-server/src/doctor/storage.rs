@@ -11,6 +11,7 @@ use std::{
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs, statvfs};
 
 use super::report::{Finding, Level};
+use crate::{config::Config, databases::Databases};
 
 const MIB: u64 = 1 << 20;
 /// What is kept today takes a few MiB in a year.
@@ -175,6 +176,57 @@ fn probe(folder: &Path) -> io::Result<(Duration, Duration)> {
     file.write_all(&block[..4096])?;
     file.sync_data()?;
     Ok((took, begun.elapsed()))
+}
+
+/// Whether each database is there as it was, whole, and of this version.
+pub(super) async fn databases(config: &Config) -> Vec<Finding> {
+    let name = "storage.database";
+    let databases = Databases::of(config);
+    let mut found = Vec::new();
+    if let Err(error) = databases.check(false) {
+        found.push(Finding::new(Level::Fail, name, error.to_string()));
+    }
+    for (kind, path) in databases.paths() {
+        if !path.exists() {
+            continue;
+        }
+        let path = path.display();
+        let examined = match *kind {
+            "accounts" => accounts::examine(&config.accounts).await,
+            _ => index::examine(&config.index.path).await,
+        };
+        found.push(match examined {
+            Ok((found, known)) if found > known => {
+                let saw = format!(
+                    "{path} was made by a newer version: schema {found}, and {known} is known"
+                );
+                Finding::new(Level::Fail, name, saw)
+                    .advise("install that version again, or go back with `my-cctv-server rollback`")
+            }
+            Ok((found, known)) if found < known => {
+                let saw = format!("{path} has schema {found}");
+                Finding::new(Level::Note, name, saw).advise(format!(
+                    "the next start makes a copy of it, and schema {known}"
+                ))
+            }
+            Ok((found, _)) => Finding::ok(name, format!("{path} is whole, with schema {found}")),
+            Err(error) if error.is_damage() => Finding::new(
+                Level::Fail,
+                name,
+                format!("{path} is damaged: {:#}", anyhow::Error::new(error)),
+            )
+            .advise("put a backup of yours back, or `my-cctv-server rollback`"),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                Finding::new(
+                    Level::Warn,
+                    name,
+                    format!("{path} could not be looked at: {error:#}"),
+                )
+            }
+        });
+    }
+    found
 }
 
 #[cfg(test)]

@@ -46,4 +46,5 @@ mod stream;
 mod three;
 mod tls;
 mod unkillable;
+mod upgrades;
 mod usb;

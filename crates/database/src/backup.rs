@@ -55,7 +55,9 @@ pub(crate) async fn make(
     let new = beside(&to, ".new");
     let made = write(pool, &new).await.and_then(|()| fs::rename(&new, &to));
     if let Err(error) = made {
-        let _ = fs::remove_file(&new);
+        for end in ["", "-journal"] {
+            let _ = fs::remove_file(beside(&new, end));
+        }
         return Err(error);
     }
     sync_folder(path)?;

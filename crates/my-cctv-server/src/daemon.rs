@@ -95,6 +95,11 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
     databases.check(options.accept_empty)?;
     let accounts = people::open(&accounts, is_login_on).await?;
     let _claim = instance::claim(&data_dir)?;
+    let hub = Arc::new(Hub::default());
+    let index = Index::new(index, hub.incidents().clone());
+    let upgraded = index.upgrade().await;
+    upgraded.context("open the index (`storage.index`, `server.data_dir`)")?;
+    databases.note();
     let (audit, _forgetting) = {
         let (sender, retention) = watch::channel(audit);
         let forgetting = people::forget(accounts.clone(), retention);
@@ -129,11 +134,6 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
     let version = concat!("my-cctv-server ", env!("CARGO_PKG_VERSION"));
     accounts.note(people::entry("server", "started", version.to_owned()));
 
-    let hub = Arc::new(Hub::default());
-    let index = Index::new(index, hub.incidents().clone());
-    let upgraded = index.upgrade().await;
-    upgraded.context("open the index (`storage.index`, `server.data_dir`)")?;
-    databases.note();
     // Before a camera can fail: numbers go on, and so does what was going on.
     index.restore().await;
     let kept = CancellationToken::new();

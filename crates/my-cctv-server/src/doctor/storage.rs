@@ -253,6 +253,7 @@ mod tests {
         let found = speed(dir.path());
         assert!(found.saw.contains("MB/s"), "{found:?}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!(folder(dir.path())[0].level, Level::Ok);
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(folder(dir.path())[0].level, Level::Warn);

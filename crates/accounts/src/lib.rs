@@ -90,6 +90,9 @@ pub enum Error {
     /// Its schema.
     #[error("the schema of the accounts' database")]
     Schema(#[from] sqlx::migrate::MigrateError),
+    /// A file of another version.
+    #[error(transparent)]
+    Version(database::Error),
 }
 
 impl From<database::Error> for Error {
@@ -98,6 +101,7 @@ impl From<database::Error> for Error {
             database::Error::File { path, source } => Self::File { path, source },
             database::Error::Database(error) => Self::Database(error),
             database::Error::Schema(error) => Self::Schema(error),
+            other => Self::Version(other),
         }
     }
 }
@@ -107,6 +111,14 @@ const SCHEMAS: &database::Schemas = &[
     ("accounts", include_str!("../migrations/0001_accounts.sql")),
     ("places", include_str!("../migrations/0002_places.sql")),
 ];
+
+/// What is to be known of a file without changing it: its schema, and the last one that is known.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub async fn examine(path: &Path) -> Result<(i64, i64), database::Error> {
+    database::examine(path, SCHEMAS).await
+}
 
 /// What somebody shows to be let in.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Which cameras this machine has, and whether one of them gives pictures. Nothing of the network is searched.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -9,17 +10,21 @@ use std::{
 use control::Class;
 use media::{Picture, jpeg::Dropped};
 use tokio::{
+    net::TcpStream,
     sync::Notify,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Failure, Kind, Memory, Settings, Sink, auto, listing, open, program, rpicam::PROGRAMS,
+    Failure, Kind, Memory, Settings, Sink, SourceSpec, auto, listing, open, program,
+    rpicam::PROGRAMS,
 };
 
 /// How long pictures are taken on after the first one: exposure and white balance need some.
 const SETTLING: Duration = Duration::from_millis(700);
+/// How long a network camera may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where a camera is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +76,45 @@ pub async fn discover(program: Option<PathBuf>) -> (Vec<Found>, Vec<Failure>) {
         place: Place::Usb,
     }));
     (found, troubles)
+}
+
+/// Finds a camera program, or a converter, as the sources do.
+#[must_use]
+pub fn find_program(names: &[&str]) -> Option<PathBuf> {
+    program::find(names)
+}
+
+/// The first line of what a program says of its version, asked with this option.
+///
+/// # Errors
+/// When it cannot be run, or says nothing.
+pub async fn version_of(program: &Path, option: &str) -> Result<String, Failure> {
+    let text = listing::said(program, option, &mut Deaf, &CancellationToken::new()).await?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(|line| line.chars().filter(|c| !c.is_control()).take(80).collect())
+        .ok_or_else(|| {
+            let detail = format!("{} {option} says nothing", program.display());
+            Failure::new(Kind::ProgramUnusable, detail)
+        })
+}
+
+/// Connects to a network camera and asks it nothing. `None` where the camera is on no network.
+pub async fn reach(spec: &SourceSpec) -> Option<io::Result<()>> {
+    let addresses = match spec {
+        SourceSpec::Http(address) => address.0.resolve().await,
+        SourceSpec::Rtsp(address) => address.0.resolve().await,
+        _ => return None,
+    };
+    let connect = async {
+        TcpStream::connect(&*addresses?).await?;
+        Ok(())
+    };
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "nobody answers");
+    Some(
+        timeout(PATIENCE, connect)
+            .await
+            .unwrap_or_else(|_| Err(late())),
+    )
 }
 
 /// Opens a camera, takes its first pictures, and closes it; the last of them, as a JPEG.

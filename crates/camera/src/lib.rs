@@ -28,7 +28,7 @@ mod surroundings;
 mod transcoder;
 
 pub use address::{HttpAddress, RtspAddress};
-pub use discover::{Found, Place, discover, first_pictures};
+pub use discover::{Found, Place, discover, find_program, first_pictures, reach, version_of};
 pub use failure::{Blame, Failure, Kind, Language, Retry};
 pub use memory::{BoardCamera, Learnt, Memory, SensorSize};
 pub use source::{Run, Settings, Sink, Source, open};

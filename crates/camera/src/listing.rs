@@ -66,18 +66,8 @@ pub(crate) async fn ask(
         () = stop.cancelled() => None,
         gate = timeout(GATE, BOARD.write()) => gate.ok(),
     };
-    let mut child = Child::spawn_unsaid(program, &["--list-cameras".to_owned()], Stdio::null())
-        .map_err(|e| Failure::spawn(&program.display().to_string(), &e))?;
-    let stdout = child.stdout.take().expect("spawned with a piped stdout");
-    let mut stdout = stdout.take(ANSWER_BYTES);
-    let mut text = Vec::new();
-    let answered = tokio::select! {
-        biased;
-        () = stop.cancelled() => false,
-        read = timeout(LIMIT, stdout.read_to_end(&mut text)) => read.is_ok(),
-        () = child.stderr.drain() => false,
-    };
-    drop(stdout);
+    let mut child = spawn(program, "--list-cameras")?;
+    let (text, answered) = answer(&mut child, stop).await;
     // It has the cameras until it is gone.
     if !answered || child.ended_within(Duration::from_secs(1)).await.is_none() {
         let mut stopped = pin!(child.stop(sink));
@@ -88,7 +78,6 @@ pub(crate) async fn ask(
         }
     }
     drop(alone);
-    let text = String::from_utf8_lossy(&text);
     let name = &child.name;
     let complaint = text
         .lines()
@@ -106,6 +95,41 @@ pub(crate) async fn ask(
         cameras: parse(&text),
         complaint,
     })
+}
+
+/// What a program says to another option than that for the list, which touches no camera.
+pub(crate) async fn said(
+    program: &Path,
+    option: &str,
+    sink: &mut dyn Sink,
+    stop: &CancellationToken,
+) -> Result<String, Failure> {
+    let mut child = spawn(program, option)?;
+    let (text, answered) = answer(&mut child, stop).await;
+    if !answered || child.ended_within(Duration::from_secs(1)).await.is_none() {
+        // Nobody waits for one that the kernel holds.
+        let _ = timeout(LIMIT, child.stop(sink)).await;
+    }
+    Ok(text)
+}
+
+fn spawn(program: &Path, option: &str) -> Result<Child, Failure> {
+    Child::spawn_unsaid(program, &[option.to_owned()], Stdio::null())
+        .map_err(|e| Failure::spawn(&program.display().to_string(), &e))
+}
+
+/// What it writes until its end, and whether it came to one.
+async fn answer(child: &mut Child, stop: &CancellationToken) -> (String, bool) {
+    let stdout = child.stdout.take().expect("spawned with a piped stdout");
+    let mut stdout = stdout.take(ANSWER_BYTES);
+    let mut text = Vec::new();
+    let answered = tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        read = timeout(LIMIT, stdout.read_to_end(&mut text)) => read.is_ok(),
+        () = child.stderr.drain() => false,
+    };
+    (String::from_utf8_lossy(&text).into_owned(), answered)
 }
 
 /// The lines `N : model [WxH 10-bit RGGB] (id)`; the size is missing where libcamera does not know it. All others,

@@ -29,6 +29,8 @@ pub(crate) const SCHEMAS: &database::Schemas = &[(
 const SET_ASIDE_AGAIN: Duration = Duration::from_secs(600);
 /// So long may the start of the server and an answer wait for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// And so long where its schema changes.
+const UPGRADE: Duration = Duration::from_secs(60);
 
 /// What is kept. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,6 +72,24 @@ impl Index {
             *old = retention;
             is_other
         });
+    }
+
+    /// Brings a file of an earlier version to this one's schema.
+    ///
+    /// # Errors
+    /// When it is of a newer version, or could not be copied before. Whatever else is wrong, `restore` deals with.
+    pub async fn upgrade(&self) -> Result<(), Error> {
+        let path = &self.0.config.path;
+        if !path.is_file() {
+            return Ok(());
+        }
+        let mut file = self.0.file.lock().await;
+        match tokio::time::timeout(UPGRADE, database::open(path, SCHEMAS)).await {
+            Ok(Ok(pool)) => file.pool = Some(pool),
+            Ok(Err(error)) if error.is_of_versions() => return Err(error.into()),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Takes up what an earlier server has kept. Whatever is wrong with the file, the server goes on; then incidents are
@@ -245,4 +265,12 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
+}
+
+/// What is to be known of a file without changing it: its schema, and the last one that is known.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub async fn examine(path: &Path) -> Result<(i64, i64), database::Error> {
+    database::examine(path, SCHEMAS).await
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use hub::Incident;
 
-pub use file::Index;
+pub use file::{Index, examine};
 
 /// Where the file is, and how much is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

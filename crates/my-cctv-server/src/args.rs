@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Any key of the configuration, such as camera.source=test (the first camera's)
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Begin with empty databases where those that were there are missing
+    #[arg(long, global = true)]
+    pub(crate) accept_empty: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -44,6 +47,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },
+    /// Look at everything the server needs, and say what to do: exits with 0 if nothing fails, 1 if something does
+    Doctor(DoctorArgs),
+    /// List the copies of databases made before upgrades, or put one of them back while no server runs
+    Rollback {
+        /// File name of the copy, as it is listed
+        copy: Option<String>,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Add, list and remove users, and set their passwords
@@ -55,6 +65,20 @@ pub(crate) enum Command {
     /// Make, list and revoke links to one camera's pictures, for people without an account
     #[command(subcommand)]
     Link(LinkCommand),
+}
+
+/// How to look.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Start each camera too, and have it give a picture
+    #[arg(long = "try")]
+    pub(crate) try_cameras: bool,
+    /// Where /dev, /proc, /sys, /run and /etc are, for tests
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 // A password is never an argument: every user of the machine can read those.

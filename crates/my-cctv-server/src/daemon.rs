@@ -25,6 +25,8 @@ use tracing::{debug, error, info, warn};
 use crate::{
     args::Options,
     config::{Config, Layers, TlsConfig, Values},
+    databases::Databases,
+    instance,
     keeper::Keeper,
     owner::{self, Owner},
     people,
@@ -66,6 +68,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         audit,
         accounts,
         index,
+        data_dir,
         ..
     } = config;
     let logs = logs::start(logs)?;
@@ -88,7 +91,15 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         Contents::default()
     });
 
+    let databases = Databases::new(&data_dir, &accounts, &index.path);
+    databases.check(options.accept_empty)?;
     let accounts = people::open(&accounts, is_login_on).await?;
+    let _claim = instance::claim(&data_dir)?;
+    let hub = Arc::new(Hub::default());
+    let index = Index::new(index, hub.incidents().clone());
+    let upgraded = index.upgrade().await;
+    upgraded.context("open the index (`storage.index`, `server.data_dir`)")?;
+    databases.note();
     let (audit, _forgetting) = {
         let (sender, retention) = watch::channel(audit);
         let forgetting = people::forget(accounts.clone(), retention);
@@ -123,8 +134,6 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
     let version = concat!("my-cctv-server ", env!("CARGO_PKG_VERSION"));
     accounts.note(people::entry("server", "started", version.to_owned()));
 
-    let hub = Arc::new(Hub::default());
-    let index = Index::new(index, hub.incidents().clone());
     // Before a camera can fail: numbers go on, and so does what was going on.
     index.restore().await;
     let kept = CancellationToken::new();
@@ -186,6 +195,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
         index.finish().await;
         accounts.note(people::entry("server", "stopped", String::new()));
         accounts.close().await;
+        databases.note();
         ended
     })
     .await;
@@ -203,7 +213,7 @@ async fn run(layers: &Layers, options: Options) -> anyhow::Result<()> {
 }
 
 /// Listens; where the system has no IPv6, on IPv4 alone.
-fn bind(listen: IpAddr, port: u16) -> anyhow::Result<serve::Listening> {
+pub(crate) fn bind(listen: IpAddr, port: u16) -> anyhow::Result<serve::Listening> {
     let wanted = SocketAddr::new(listen, port);
     let result = match serve::bind(wanted) {
         Err(error) if listen == IpAddr::from([0_u16; 8]) && is_without_ipv6(&error) => {
@@ -259,7 +269,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 }
 
 /// The link to open: with the address that others on the network see, where there is one.
-fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
+pub(crate) fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
     let host = if address.ip().is_unspecified() {
         outward_address().unwrap_or(Ipv4Addr::LOCALHOST.into())
     } else {
@@ -273,7 +283,7 @@ fn link(scheme: &str, address: SocketAddr, base_path: &str) -> String {
 }
 
 /// The address this machine would use towards the network. A UDP socket that is connected sends nothing.
-fn outward_address() -> Option<IpAddr> {
+pub(crate) fn outward_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())

@@ -3,10 +3,14 @@
 mod args;
 mod config;
 mod daemon;
+mod databases;
+mod doctor;
 mod health;
+mod instance;
 mod keeper;
 mod owner;
 mod people;
+mod rollback;
 mod running;
 mod service;
 mod settings;
@@ -40,17 +44,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|layers| daemon::serve(&layers, args.options)),
         Command::Check => check(&args.options),
         Command::Health { url } => return health::ask(&args.options, url.as_deref()),
+        Command::Doctor(how) => return doctor::run(&args.options, &how),
         Command::Openapi => print(&serve::openapi_json(&config::table::schema())),
-        Command::User(command) => config::load(&args.options)
+        Command::Rollback { copy } => config::load(&args.options)
             .map_err(Into::into)
+            .and_then(|(config, _)| rollback::run(&config, copy.as_deref()))
+            .and_then(|text| print(&text)),
+        Command::User(command) => databases::load(&args.options)
             .and_then(|(config, _)| people::user(&config.accounts, command))
             .and_then(|text| print(&text)),
-        Command::Token(command) => config::load(&args.options)
-            .map_err(Into::into)
+        Command::Token(command) => databases::load(&args.options)
             .and_then(|(config, _)| people::token(&config.accounts, command))
             .and_then(|text| print(&text)),
-        Command::Link(command) => config::load(&args.options)
-            .map_err(Into::into)
+        Command::Link(command) => databases::load(&args.options)
             .and_then(|(config, _)| {
                 people::link(&config.accounts, &config.serve.base_path, command)
             })

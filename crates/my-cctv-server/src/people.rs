@@ -34,7 +34,8 @@ const COMMAND_LINE: &str = "command line";
 /// Opens the accounts; makes `admin`, if there is nobody yet and a password for it.
 pub(crate) async fn open(file: &Path, is_login_on: bool) -> anyhow::Result<Accounts> {
     let accounts = match Accounts::open(file, is_login_on).await {
-        Err(error) if !is_login_on => {
+        // What another version has made is not passed over.
+        Err(error) if !is_login_on && !matches!(error, accounts::Error::Version(_)) => {
             let error = anyhow::Error::new(error);
             warn!(
                 error = format!("{error:#}"),

@@ -29,7 +29,11 @@ impl From<Error> for Problem {
             Error::Taken | Error::LastAdmin | Error::Off => StatusCode::CONFLICT,
             Error::Unknown(_) => StatusCode::NOT_FOUND,
             Error::SetupCode => StatusCode::FORBIDDEN,
-            Error::Broken(_) | Error::File { .. } | Error::Database(_) | Error::Schema(_) => {
+            Error::Broken(_)
+            | Error::File { .. }
+            | Error::Database(_)
+            | Error::Schema(_)
+            | Error::Version(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the accounts");
                 let detail = "The change could not be kept, and was not made; the log says why.";
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail);

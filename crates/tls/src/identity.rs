@@ -79,6 +79,15 @@ impl Facts {
             .unwrap_or_default();
         i64::try_from(then.as_secs()).is_ok_and(|then_s| then_s >= self.not_after_s)
     }
+
+    /// Whether its time has not come yet: the clock may be late.
+    #[must_use]
+    pub fn begins_after(&self, now: SystemTime) -> bool {
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(now.as_secs()).is_ok_and(|now_s| now_s < self.not_before_s)
+    }
 }
 
 /// A certificate that connections can be made with.

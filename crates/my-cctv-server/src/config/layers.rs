@@ -155,8 +155,24 @@ impl Assignment {
 /// A text by itself: known keys, each of its type.
 pub(super) fn read_text(origin: &str, text: &str) -> Result<Table, ConfigError> {
     let wrong = |error: &toml::de::Error| in_file(origin, text, error);
+    check_version(origin, text)?;
     toml::from_str::<RawConfig>(text).map_err(|error| wrong(&error))?;
     toml::from_str(text).map_err(|error| wrong(&error))
+}
+
+/// Said before anything else: a newer file has keys that are not known here.
+fn check_version(origin: &str, text: &str) -> Result<(), ConfigError> {
+    let table: Table = toml::from_str(text).unwrap_or_default();
+    match table.get("version") {
+        Some(Value::Integer(1)) | None => Ok(()),
+        Some(Value::Integer(newer @ 2..)) => Err(ConfigError(format!(
+            "{origin}: `version`: {newer} is a form of a newer version of my-cctv-server, and this one knows 1: install that \
+             version again, or put the earlier file back"
+        ))),
+        Some(other) => Err(ConfigError(format!(
+            "{origin}: `version`: {other} is none: expected 1"
+        ))),
+    }
 }
 
 fn from_env(mut vars: Vec<(String, String)>) -> Result<Vec<Assignment>, ConfigError> {

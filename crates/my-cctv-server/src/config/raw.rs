@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawConfig {
+    /// Of the file's form; without it, the newest. Nobody sets it but whoever writes files.
+    #[serde(skip_serializing)]
+    pub(crate) version: Option<u32>,
     pub(crate) server: RawServer,
     pub(crate) auth: RawAuth,
     pub(crate) audit: RawAudit,

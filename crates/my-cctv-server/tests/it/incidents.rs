@@ -138,7 +138,10 @@ fn a_server_that_is_stopped_ends_its_incidents_and_numbers_go_on() {
         assert_eq!(open["id"], round);
         server.stop();
         let left = fs::read_dir(&data).unwrap().count();
-        assert_eq!(left, 1, "one file, closed in good order");
+        assert_eq!(
+            left, 2,
+            "one file beside the list of databases, closed in good order"
+        );
         let list = kept(&data);
         assert_eq!(list.len(), usize::try_from(round).unwrap());
         assert!(list[0].ended.is_some());

@@ -13,7 +13,7 @@ test.use({ launchOptions: { executablePath, args: SOFTWARE_WEBGL }, viewport: { 
 test.setTimeout(120_000);
 
 /** What the browser says by itself when a request fails; the page says it in its own words. */
-const FAILED_REQUEST = /^Failed to load resource/;
+const FAILED_REQUEST = /^Failed to load resource|error occurred when fetching the script/;
 
 test('the monitor shows the live picture in its own colours and draws no more than it has to', async ({ page, serve }) => {
   const server = await serve();
@@ -321,7 +321,9 @@ test('opened and closed fifty times, nothing stays on the GPU', async ({ page, s
 test('a change of what is shown leaves nothing behind', async ({ page, serve }) => {
   const server = await serve();
   await open(page, server);
-  await expect.poll(async () => (await inspect(page)).frames).toBeGreaterThan(2);
+  await expect(page.locator('#loading')).toBeHidden();
+  const { draws } = await inspect(page);
+  await expect.poll(async () => (await inspect(page)).draws).toBeGreaterThan(draws + 1);
   const first = (await inspect(page)).memory;
   for (let round = 0; round < 5; round += 1) {
     for (const mode of ['Site', 'Monitor']) {

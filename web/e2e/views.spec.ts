@@ -96,7 +96,8 @@ for (const lang of ['en', 'ko'] as const) {
     });
 
     test(`the first form and trouble, ${lang}, ${colorScheme}`, async ({ page, serve, tolerated }) => {
-      tolerated.push(/^Failed to load resource/, /WebSocket/);
+      // The last is Chromium's, of a service worker whose server has gone.
+      tolerated.push(/^Failed to load resource/, /WebSocket/, /error occurred when fetching the script/);
       const server = await serve({ login: true });
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.setViewportSize(PHONE);

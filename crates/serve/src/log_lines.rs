@@ -1,11 +1,11 @@
 //! The log, for administrators: its newest lines, those that come, and which ones are wanted.
 
-use std::{convert::Infallible, str::FromStr as _, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -41,7 +41,8 @@ pub(crate) struct Wanted {
     /// At most so many, the newest; 200 without it, and never more than 2000.
     lines: Option<usize>,
     /// `error`, `warn`, `info`, `debug` or `trace`: this level and what is worse.
-    level: Option<String>,
+    #[param(inline)]
+    level: Option<Word>,
     /// The part of the program begins so, such as `camera`.
     target: Option<String>,
     /// About this camera.
@@ -50,25 +51,38 @@ pub(crate) struct Wanted {
     after: Option<u64>,
 }
 
+/// How grave a line is.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Word {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl From<Word> for Level {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Error => Self::ERROR,
+            Word::Warn => Self::WARN,
+            Word::Info => Self::INFO,
+            Word::Debug => Self::DEBUG,
+            Word::Trace => Self::TRACE,
+        }
+    }
+}
+
 impl Wanted {
-    fn query(self) -> Result<Query, Problem> {
-        let level = self.level.filter(|level| !level.is_empty());
-        let level = level.map(|text| {
-            // The numbers that the library takes, too, are no names of ours.
-            let is_word = text.chars().all(|c| c.is_ascii_alphabetic());
-            let level = Level::from_str(&text).ok().filter(|_| is_word);
-            level.ok_or_else(|| {
-                let detail = "`level` is `error`, `warn`, `info`, `debug` or `trace`.";
-                Problem::new(StatusCode::BAD_REQUEST, detail)
-            })
-        });
-        Ok(Query {
+    fn query(self) -> Query {
+        Query {
             most: self.lines.unwrap_or(USUAL).min(MOST),
-            level: level.transpose()?,
+            level: self.level.map(Level::from),
             target: self.target.filter(|target| !target.is_empty()),
             camera: self.camera.filter(|camera| !camera.is_empty()),
             after: self.after.unwrap_or(0),
-        })
+        }
     }
 }
 
@@ -149,7 +163,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let list = LineList::from(app.logs.tail(&wanted.query()?));
+    let list = LineList::from(app.logs.tail(&wanted.query()));
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(list)).into_response())
 }
 
@@ -175,7 +189,7 @@ pub(crate) async fn follow(
     headers: HeaderMap,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let mut query = wanted.query()?;
+    let mut query = wanted.query();
     let last = headers.get("last-event-id");
     if let Some(id) = last.and_then(|id| id.to_str().ok()?.parse().ok()) {
         query.after = id;

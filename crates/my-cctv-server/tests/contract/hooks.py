@@ -62,6 +62,11 @@ def request(self, method, url, **kwargs):
     if response.headers.get("Content-Type", "").startswith("multipart/x-mixed-replace"):
         if response.request.method != "HEAD":
             first_part(response)
+    elif response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        # Lines of the log have no end either, and need not have a beginning.
+        response._content = b""
+        response._content_consumed = True
+        response.close()
     elif reads:
         _ = response.content
     return response

@@ -5738,7 +5738,7 @@ export interface operations {
                 /** @description At most so many, the newest; 200 without it, and never more than 2000. */
                 readonly lines?: number;
                 /** @description `error`, `warn`, `info`, `debug` or `trace`: this level and what is worse. */
-                readonly level?: string;
+                readonly level?: "error" | "warn" | "info" | "debug" | "trace";
                 /** @description The part of the program begins so, such as `camera`. */
                 readonly target?: string;
                 /** @description About this camera. */
@@ -5900,7 +5900,7 @@ export interface operations {
                 /** @description At most so many, the newest; 200 without it, and never more than 2000. */
                 readonly lines?: number;
                 /** @description `error`, `warn`, `info`, `debug` or `trace`: this level and what is worse. */
-                readonly level?: string;
+                readonly level?: "error" | "warn" | "info" | "debug" | "trace";
                 /** @description The part of the program begins so, such as `camera`. */
                 readonly target?: string;
                 /** @description About this camera. */

@@ -1,7 +1,7 @@
 //! Log lines: which are wanted, and that can be changed while the server runs; where they go; the newest ones in memory.
 //!
-//! Every line passes the same way: the filter ([`levels`]), the limit for floods ([`flood`]), the formatter, and then
-//! [`clean`], so that no line carries a secret or a control character anywhere. Holds nobody up: files are written by a
+//! Every line passes the same way: the filter (`levels`), the limit for floods (`flood`), the formatter, and then
+//! `clean`, so that no line carries a secret or a control character anywhere. Holds nobody up: files are written by a
 //! thread of their own, and what does not get there is counted.
 #![warn(missing_docs)]
 

@@ -38,9 +38,6 @@ def tame(method, url, kwargs):
     # Wrong passwords are counted for each address: each request comes from another one, by the word of a trusted proxy.
     address = f"10.{_random.randrange(256)}.{_random.randrange(256)}.{_random.randrange(1, 255)}"
     kwargs["headers"] = {**(kwargs.get("headers") or {}), "X-Forwarded-For": address}
-    # Left before its end, a connection has something in it that the next request would take for its answer.
-    if url.partition("?")[0].endswith("/logs/stream"):
-        kwargs["headers"]["Connection"] = "close"
     # It may wait a minute for a camera that nobody watches.
     params = kwargs.get("params")
     if isinstance(params, dict) and re.fullmatch(r"[0-9]+(\.0)?", str(params.get("wait_s"))):
@@ -58,9 +55,20 @@ def tame(method, url, kwargs):
     return url
 
 
+def apart(session):
+    """The same session with connections of its own."""
+    other = requests.Session()
+    other.headers, other.auth, other.cookies = session.headers, session.auth, session.cookies
+    other.verify = session.verify
+    return other
+
+
 def request(self, method, url, **kwargs):
     url = tame(method, url, kwargs)
     reads = not kwargs.get("stream")
+    if url.partition("?")[0].endswith("/logs/stream"):
+        # Left before its end, a connection has something in it that the next request would take for its answer.
+        self = apart(self)
     response = _request(self, method, url, **{**kwargs, "stream": True})
     if response.headers.get("Content-Type", "").startswith("multipart/x-mixed-replace"):
         if response.request.method != "HEAD":

@@ -76,8 +76,9 @@ def request(self, method, url, **kwargs):
     elif response.headers.get("Content-Type", "").startswith("text/event-stream"):
         # Lines of the log have no end either, and need not have a beginning.
         response._content = b""
-        response._content_consumed = True
+        response.raw.close()
         response.close()
+        response._content_consumed = True
     elif reads:
         _ = response.content
     return response

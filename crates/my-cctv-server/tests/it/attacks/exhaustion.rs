@@ -190,8 +190,7 @@ fn refusals_do_not_fill_the_log() {
 fn without_inodes_nothing_changes_and_streams_go_on() {
     let setup = Setup::camera_sim();
     fs::create_dir(setup.path("data")).unwrap();
-    // One for the folder itself, and one that is used up below.
-    let Some(mut server) = in_namespace(&setup, "mount -t tmpfs -o nr_inodes=2 none data") else {
+    let Some(mut server) = in_namespace(&setup, "mount -t tmpfs -o nr_inodes=8 none data") else {
         return;
     };
     let inside = format!(
@@ -199,14 +198,20 @@ fn without_inodes_nothing_changes_and_streams_go_on() {
         server.pid(),
         server.path("data").display()
     );
-    fs::write(format!("{inside}/filler"), "").unwrap();
+    let fillers: Vec<_> = (0..8)
+        .map(|number| format!("{inside}/filler{number}"))
+        .take_while(|filler| fs::write(filler, "").is_ok())
+        .collect();
+    assert!(!fillers.is_empty());
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(1);
     let yard = json!({"id": "yard", "source": "test"});
     let reply = server.send("POST", "/api/v1/cameras", &yard);
     assert_eq!(reply.status, 507);
     watcher.more_pictures(5);
-    fs::remove_file(format!("{inside}/filler")).unwrap();
+    for filler in &fillers {
+        fs::remove_file(filler).unwrap();
+    }
     assert_eq!(server.send("POST", "/api/v1/cameras", &yard).status, 201);
     watcher.more_pictures(5);
     server.stop();

@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -40,10 +41,17 @@ impl Drop for Program {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, on any address, and that nobody is given who does not ask for it: it is below those
+/// that the kernel gives to connections and to servers without a port of their own.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 100).unwrap() * 100;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("::", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// VLC without a window. It does not run as root, so the files it reads have to be everybody's.

@@ -50,18 +50,20 @@ pub struct Picture {
 /// The memory of a picture, on loan from its pool.
 struct Space {
     bytes: Vec<u8>,
-    pool: Pool,
+    /// None: it is nobody's but this picture's.
+    pool: Option<Pool>,
 }
 
 impl Picture {
     /// `space[from..to]`, which has [`HEAD_ROOM`] in front of it and [`TAIL_ROOM`] behind.
     pub(crate) fn lent(bytes: Vec<u8>, from: usize, to: usize, pool: &Pool) -> Self {
+        Self::new(bytes, from, to, Some(pool.clone()))
+    }
+
+    fn new(bytes: Vec<u8>, from: usize, to: usize, pool: Option<Pool>) -> Self {
         debug_assert!(from >= HEAD_ROOM && to + TAIL_ROOM <= bytes.len());
         Self {
-            space: Space {
-                bytes,
-                pool: pool.clone(),
-            },
+            space: Space { bytes, pool },
             from,
             len: to - from,
         }
@@ -93,8 +95,7 @@ impl From<&[u8]> for Picture {
         bytes.resize(HEAD_ROOM, 0);
         bytes.extend_from_slice(jpeg);
         bytes.resize(HEAD_ROOM + jpeg.len() + TAIL_ROOM, 0);
-        let pool = Pool(Arc::default());
-        Self::lent(bytes, HEAD_ROOM, HEAD_ROOM + jpeg.len(), &pool)
+        Self::new(bytes, HEAD_ROOM, HEAD_ROOM + jpeg.len(), None)
     }
 }
 
@@ -120,6 +121,8 @@ impl AsRef<[u8]> for Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.bytes));
+        if let Some(pool) = &self.pool {
+            pool.give_back(std::mem::take(&mut self.bytes));
+        }
     }
 }

@@ -86,37 +86,37 @@ pub(crate) fn filter(methods: &[HttpMethod]) -> MethodFilter {
     methods.fold(first, MethodFilter::or)
 }
 
+/// The one path of them all.
+pub(crate) fn shared<const N: usize>(paths: [String; N]) -> String {
+    let first = paths.first().expect("a route has a handler");
+    assert!(
+        paths.iter().all(|path| path == first),
+        "handlers of one route have one path: {paths:?}"
+    );
+    first.clone()
+}
+
 /// The [`Route`] of handlers that share a path, each given as `module::handler` and described by its `utoipa::path`.
 macro_rules! routes {
-    ($first:ident::$handler:ident $(, $module:ident::$further:ident)* $(,)?) => {
+    ($($module:ident::$handler:ident),+ $(,)?) => {
         pastey::paste! {{
             use utoipa::{Path as _, __dev::{SchemaReferences as _, Tags as _}};
             $crate::route::Route {
-                path: $first::[<__path_ $handler>]::path(),
+                path: $crate::route::shared([$($module::[<__path_ $handler>]::path()),+]),
                 methods: axum::routing::MethodRouter::new()
-                    .on($crate::route::filter(&$first::[<__path_ $handler>]::methods()), $first::$handler)
-                    $(.on($crate::route::filter(&$module::[<__path_ $further>]::methods()), $module::$further))*,
+                    $(.on($crate::route::filter(&$module::[<__path_ $handler>]::methods()), $module::$handler))+,
                 describe: |description| {
-                    let mut schemas = Vec::new();
-                    $first::[<__path_ $handler>]::schemas(&mut schemas);
-                    description.add(
-                        &$first::[<__path_ $handler>]::path(),
-                        $first::[<__path_ $handler>]::methods(),
-                        $first::[<__path_ $handler>]::operation(),
-                        &$first::[<__path_ $handler>]::tags(),
-                        schemas,
-                    );
                     $({
                         let mut schemas = Vec::new();
-                        $module::[<__path_ $further>]::schemas(&mut schemas);
+                        $module::[<__path_ $handler>]::schemas(&mut schemas);
                         description.add(
-                            &$module::[<__path_ $further>]::path(),
-                            $module::[<__path_ $further>]::methods(),
-                            $module::[<__path_ $further>]::operation(),
-                            &$module::[<__path_ $further>]::tags(),
+                            &$module::[<__path_ $handler>]::path(),
+                            $module::[<__path_ $handler>]::methods(),
+                            $module::[<__path_ $handler>]::operation(),
+                            &$module::[<__path_ $handler>]::tags(),
                             schemas,
                         );
-                    })*
+                    })+
                 },
             }
         }}

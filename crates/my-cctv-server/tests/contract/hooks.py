@@ -55,30 +55,13 @@ def tame(method, url, kwargs):
     return url
 
 
-def apart(session):
-    """The same session with connections of its own."""
-    other = requests.Session()
-    other.headers, other.auth, other.cookies = session.headers, session.auth, session.cookies
-    other.verify = session.verify
-    return other
-
-
 def request(self, method, url, **kwargs):
     url = tame(method, url, kwargs)
     reads = not kwargs.get("stream")
-    if url.partition("?")[0].endswith("/logs/stream"):
-        # Left before its end, a connection has something in it that the next request would take for its answer.
-        self = apart(self)
     response = _request(self, method, url, **{**kwargs, "stream": True})
     if response.headers.get("Content-Type", "").startswith("multipart/x-mixed-replace"):
         if response.request.method != "HEAD":
             first_part(response)
-    elif response.headers.get("Content-Type", "").startswith("text/event-stream"):
-        # Lines of the log have no end either, and need not have a beginning.
-        response._content = b""
-        response.raw.close()
-        response.close()
-        response._content_consumed = True
     elif reads:
         _ = response.content
     return response

@@ -2,7 +2,7 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz clean
+.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz dist dist-test clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,12 @@ pictures: web ## The pictures of the README, into docs/images
 
 fuzz: ## Fuzz every parser (SECONDS_EACH=60)
 	scripts/fuzz
+
+dist: web ## Debian packages, SBOM and checksums, into target/dist (TARGETS="x86_64-unknown-linux-gnu …" chooses)
+	@TARGETS="$(TARGETS)" scripts/dist
+
+dist-test: ## Install, upgrade, remove and purge the package in a clean Debian that has booted (root)
+	@scripts/dist-test
 
 clean: ## Remove what was built
 	cargo clean

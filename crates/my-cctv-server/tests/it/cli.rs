@@ -33,6 +33,29 @@ fn refused(text: &str, words: &[&str]) {
 }
 
 #[test]
+fn the_manual_page_has_every_command() {
+    let page = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../packaging/my-cctv-server.1"
+    );
+    let page = fs::read_to_string(page).unwrap();
+    let help = stdout(&Setup::with_source("test").run(&["--help"]));
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names: Vec<_> = commands
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.contains(&"doctor"), "{help}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let entry = format!("\n.B {name}\n");
+        assert!(
+            page.contains(&entry),
+            "packaging/my-cctv-server.1 does not tell of {name}"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_named_by_file_line_and_nearest_key() {
     refused(
         "[server]\nport = 3000\nmax_viewer = 3\n",

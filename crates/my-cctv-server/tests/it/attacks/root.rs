@@ -43,20 +43,23 @@ fn the_unit_is_locked_down() {
     assert_eq!(of("CapabilityBoundingSet="), [""]);
     // What it is started with is what this version understands.
     let setup = Setup::with_source("test");
-    let mut check = setup.command();
-    check.arg("check");
-    for variable in of("Environment=") {
-        let (name, value) = variable.split_once('=').unwrap();
-        check.env(name, value);
-    }
-    let output = check.output().unwrap();
+    let output = setup
+        .command()
+        .args(["check", "--config"])
+        .arg(unit().with_file_name("config.toml"))
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success() && said.contains("no errors"),
         "{said}"
     );
+    assert_eq!(of("Environment="), [""; 0]);
+    assert_eq!(of("StateDirectory="), ["my-cctv-server"]);
+    let config = fs::read_to_string(unit().with_file_name("config.toml")).unwrap();
+    assert!(config.contains("data_dir = \"/var/lib/my-cctv-server\""));
     let words: Vec<_> = of("ExecStart=")[0].split(' ').map(str::to_owned).collect();
-    assert_eq!(words, ["/usr/local/bin/my-cctv-server", "serve"]);
+    assert_eq!(words, ["/usr/bin/my-cctv-server", "serve"]);
 }
 
 /// Runs as `nobody`, with no capability and none to be had, where nothing but one folder can be written to. `None`

@@ -2,7 +2,7 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz clean
+.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz cross-test container-test clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,12 @@ pictures: web ## The pictures of the README, into docs/images
 
 fuzz: ## Fuzz every parser (SECONDS_EACH=60)
 	scripts/fuzz
+
+cross-test: ## Build for the Pi, and run it in an emulator (ARCHES="arm64 armhf")
+	set -e; for arch in $(or $(ARCHES),arm64 armhf); do scripts/cross $$arch; scripts/cross-test $$arch; done
+
+container-test: ## Build the container image, run it, look at it from outside (SOURCE=1 compiles in it)
+	scripts/container-test $(if $(SOURCE),--source)
 
 clean: ## Remove what was built
 	cargo clean

@@ -2,7 +2,7 @@
 
 SERVER := target/release/my-cctv-server
 
-.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz dist dist-test clean
+.PHONY: help run build web test bench soak page-soak page-figures screenshots pictures fuzz dist dist-test deb-test cross-test container-test clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,8 +57,16 @@ fuzz: ## Fuzz every parser (SECONDS_EACH=60)
 dist: web ## Debian packages, SBOM and checksums, into target/dist (TARGETS="x86_64-unknown-linux-gnu …" chooses)
 	@TARGETS="$(TARGETS)" scripts/dist
 
-dist-test: ## Install, upgrade, remove and purge the package in a clean Debian that has booted (root)
+dist-test: deb-test container-test cross-test ## All that is given away, tried where it will run (root)
+
+deb-test: ## Install, upgrade, remove and purge the package in a clean Debian that has booted (root)
 	@scripts/dist-test
+
+cross-test: ## Build for the Pi, and run it in an emulator (ARCHES="arm64 armhf")
+	set -e; for arch in $(or $(ARCHES),arm64 armhf); do scripts/cross $$arch; scripts/cross-test $$arch; done
+
+container-test: ## Build the container image, run it, look at it from outside (SOURCE=1 compiles in it)
+	scripts/container-test $(if $(SOURCE),--source)
 
 clean: ## Remove what was built
 	cargo clean

@@ -35,7 +35,13 @@ pub(super) fn kernel() -> Finding {
 }
 
 pub(super) fn container(root: &Root) -> Finding {
-    let named = root.read("/run/systemd/container");
+    // A read-only container of Podman has a /run of its own, and no file in it: its first process was told.
+    let told = || {
+        let first = root.read("/proc/1/environ")?;
+        let mut names = first.split('\0');
+        names.find_map(|name| name.strip_prefix("container=").map(str::to_owned))
+    };
+    let named = root.read("/run/systemd/container").or_else(told);
     let named = named.map(|text| text.trim().to_owned());
     let kind = if root.at("/.dockerenv").exists() {
         Some("Docker".to_owned())
@@ -272,5 +278,7 @@ mod tests {
         assert!(name(&[(".dockerenv", "")]).contains("Docker"));
         assert!(name(&[("run/.containerenv", "")]).contains("Podman"));
         assert!(name(&[("run/systemd/container", "lxc\n")]).contains("lxc"));
+        assert!(name(&[("proc/1/environ", "A=b\0container=podman\0")]).contains("podman"));
+        assert_eq!(name(&[("proc/1/environ", "A=b\0HOME=/\0")]), "none");
     }
 }

@@ -36,6 +36,7 @@ mod network;
 mod peers;
 mod people;
 mod places;
+mod proxies;
 mod quality;
 mod rtsp;
 mod service;

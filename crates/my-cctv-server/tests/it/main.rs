@@ -31,6 +31,7 @@ mod kept;
 mod limits;
 mod load;
 mod logs;
+mod markdown;
 mod metrics;
 mod network;
 mod peers;

@@ -241,3 +241,92 @@ fn both_readmes_say_the_same() {
     };
     assert_eq!(figures(&english), figures(&korean));
 }
+
+#[test]
+fn what_symptoms_quote_is_what_the_program_says() {
+    let text = read("docs/operations.md")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let (_, symptoms) = text.split_once(" ## Symptoms ").unwrap();
+    let (symptoms, _) = symptoms.split_once(" ## Logs ").unwrap();
+    for (source, phrases) in [
+        (
+            "crates/camera/src/failure.rs",
+            &[
+                "No camera was found",
+                "Another program is using the camera.",
+                "timed_out",
+                "driver",
+                "ended",
+                "unreachable",
+                "login_refused",
+                "no_video",
+                "bad_option",
+                "no_encoder",
+                "no_memory",
+                "legacy_stack",
+                "unkillable",
+            ][..],
+        ),
+        (
+            "crates/my-cctv-server/src/doctor/cameras.rs",
+            &[
+                "none on the board, none on USB",
+                "neither rpicam-vid nor libcamera-vid is installed",
+                "ffmpeg is not installed",
+                "this user may not open",
+                "gave a picture",
+                "cameras.found",
+                "cameras.rights",
+                "cameras.busy",
+                "cameras.configured",
+                "programs.camera",
+            ],
+        ),
+        (
+            "crates/my-cctv-server/src/doctor/machine.rs",
+            &[
+                "machine.power",
+                "machine.heat",
+                "machine.clock",
+                "under-voltage",
+            ],
+        ),
+        (
+            "crates/my-cctv-server/src/doctor/network.rs",
+            &["network.port", "network.tls"],
+        ),
+        (
+            "crates/my-cctv-server/src/doctor/storage.rs",
+            &["storage.space"],
+        ),
+        (
+            "crates/serve/src/health.rs",
+            &["disk_nearly_full", "disk_read_only", "certificate_expires"],
+        ),
+        (
+            "crates/serve/src/access/credentials.rs",
+            &["not from this address"],
+        ),
+        ("crates/serve/src/gate/mod.rs", &["Pages of other sites"]),
+        (
+            "crates/my-cctv-server/src/daemon.rs",
+            &["nother program has this port"],
+        ),
+        ("web/src/views/live/messages.ts", &["Reset all"]),
+        ("web/src/i18n/messages.ts", &["Late"]),
+    ] {
+        let source_text = read(source);
+        for phrase in phrases {
+            assert!(
+                symptoms.contains(phrase),
+                "`{phrase}` is not in the symptoms any more"
+            );
+            assert!(
+                source_text.contains(phrase),
+                "`{phrase}` is not in {source} any more"
+            );
+        }
+    }
+}

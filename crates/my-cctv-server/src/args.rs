@@ -56,6 +56,9 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI document
     Openapi,
+    /// Print what can be configured: for editors, or as the tables of the documentation
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Add, list and remove users, and set their passwords
     #[command(subcommand)]
     User(UserCommand),
@@ -65,6 +68,15 @@ pub(crate) enum Command {
     /// Make, list and revoke links to one camera's pictures, for people without an account
     #[command(subcommand)]
     Link(LinkCommand),
+}
+
+/// In which form.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every key as a JSON schema
+    Schema,
+    /// Every key as tables in Markdown
+    Reference,
 }
 
 /// How to look.

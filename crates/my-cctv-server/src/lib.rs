@@ -24,7 +24,7 @@ use std::{
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, ConfigCommand};
 use config::Layers;
 use store::Store;
 
@@ -46,6 +46,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Health { url } => return health::ask(&args.options, url.as_deref()),
         Command::Doctor(how) => return doctor::run(&args.options, &how),
         Command::Openapi => print(&serve::openapi_json(&config::table::schema())),
+        Command::Config(ConfigCommand::Schema) => print(&format!("{:#}", config::table::schema())),
+        Command::Config(ConfigCommand::Reference) => print(&config::reference::markdown()),
         Command::Rollback { copy } => config::load(&args.options)
             .map_err(Into::into)
             .and_then(|(config, _)| rollback::run(&config, copy.as_deref()))

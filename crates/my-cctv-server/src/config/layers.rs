@@ -20,7 +20,7 @@ use crate::args::Options;
 const FILES: [&str; 2] = ["config.toml", "/etc/my-cctv-server/config.toml"];
 
 /// The old server's variables and the keys they set.
-const OLD_NAMES: [(&str, &str); 7] = [
+pub(super) const OLD_NAMES: [(&str, &str); 7] = [
     ("PORT", "server.port"),
     ("MAX_CLIENTS", "server.max_viewers"),
     ("CAM_WIDTH", "camera.width"),
@@ -404,6 +404,30 @@ mod tests {
         );
         assert_eq!(camera.settings.framerate, 12.5);
         assert_eq!((camera.id.as_str(), config.cameras.len()), ("main", 1));
+    }
+
+    #[test]
+    fn every_key_has_the_variable_that_the_documentation_names() {
+        use super::super::{
+            reference::variable,
+            table::{KEYS, Kind, at, defaults},
+        };
+        let defaults = defaults();
+        for key in KEYS {
+            let text = match key.kind {
+                Kind::Whole(least, _) => least.to_string(),
+                Kind::Number(least, _) => least.to_string(),
+                Kind::YesNo => "yes".to_owned(),
+                Kind::Word(words) => words[0].to_owned(),
+                Kind::List => "[\"x\"]".to_owned(),
+                Kind::Text => {
+                    let default = at(&defaults, key.path).and_then(|value| value.as_str());
+                    default.unwrap_or("x").to_owned()
+                }
+            };
+            let found = from_env(vec![(variable(key.path), text)]).unwrap();
+            assert_eq!(found[0].key, key.path);
+        }
     }
 
     #[test]

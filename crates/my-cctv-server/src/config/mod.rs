@@ -13,6 +13,7 @@ mod partly;
 mod proposal;
 
 mod raw;
+pub(crate) mod reference;
 mod shown;
 pub(crate) mod table;
 mod written_file;

@@ -53,7 +53,8 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     pub(crate) effect: Effect,
     pub(crate) access: Access,
-    about: &'static str,
+    /// One sentence for whoever sets it: on the page, in the schema and in docs/configuration.md.
+    pub(super) about: &'static str,
 }
 
 const fn key(

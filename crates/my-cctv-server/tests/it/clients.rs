@@ -8,7 +8,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::harness::{Program, Server, Setup, eventually, tool, vlc_command};
+use crate::{
+    accounts,
+    harness::{Client, Parts, Program, Server, Setup, eventually, tool, vlc_command},
+};
 
 /// Runs it to its end, which has to be a good one.
 fn run(command: &mut Command) -> Output {
@@ -206,6 +209,26 @@ print(len(seen))
         let said = stdout(Command::new(python).args(["-c", SCRIPT, &server.url(path)]));
         assert!(said.trim().parse::<u32>().unwrap() >= 10, "{path}: {said}");
     }
+    server.stop();
+}
+
+#[test]
+fn home_assistant_shows_no_name_and_no_password_beside_its_token() {
+    let mut server = accounts::setup().start();
+    let (_, token) = accounts::add_token(&server, "viewer", &["main"]);
+    let ask = |path: &str| {
+        let client = Client::new(server.address).stranger();
+        client
+            .header("Authorization", "Basic Og==")
+            .request("GET", path)
+    };
+    Parts::of(ask(&format!("/stream?token={token}"))).part();
+    assert_eq!(ask(&format!("/snapshot?token={token}")).status, 200);
+    for _ in 0..30 {
+        assert_eq!(ask("/snapshot").status, 401, "as without it, and no guess");
+    }
+    assert_eq!(ask("/snapshot?token=cctv_other").status, 401);
+    assert!(server.log.all("a login failed").is_empty());
     server.stop();
 }
 

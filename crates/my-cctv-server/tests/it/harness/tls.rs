@@ -21,19 +21,25 @@ pub(crate) struct Tunnel {
 
 impl Tunnel {
     pub(crate) fn to(server: SocketAddr) -> Self {
+        Self::to_name(server, "localhost")
+    }
+
+    /// The same, asking for the server of this name.
+    pub(crate) fn to_name(server: SocketAddr, name: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                thread::spawn(move || carry(client, server));
+                thread::spawn(move || carry(client, server, name));
             }
         });
         Self { address }
     }
 }
 
-fn carry(client: TcpStream, server: SocketAddr) {
-    let mut child = openssl(&["s_client", "-quiet", "-connect", &server.to_string()])
+fn carry(client: TcpStream, server: SocketAddr, name: &str) {
+    let mut child = openssl(&["s_client", "-quiet", "-servername", name])
+        .args(["-connect", &server.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

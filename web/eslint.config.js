@@ -17,4 +17,14 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
     },
   },
+  {
+    // Addresses come from `addressOf`, which knows the document.
+    files: ['src/**'],
+    ignores: ['src/**/*.test.ts', 'src/api/fixture.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', ...['Literal[value=/^api.v1/]', 'TemplateElement[value.raw=/^api.v1/]'].map((selector) => (
+        { selector, message: 'see src/api/routes.ts' }
+      ))],
+    },
+  },
 );

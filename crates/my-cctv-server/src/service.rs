@@ -24,10 +24,11 @@ use tracing::{debug, info};
 /// How often there may be news, where nobody waits for a sign of life.
 const NEWS: Duration = Duration::from_secs(10);
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = send(states) {
-        debug!(%error, "the service manager cannot be told");
-    }
+/// Whether it was told.
+fn tell(states: &[NotifyState<'_>]) -> bool {
+    send(states)
+        .inspect_err(|error| debug!(%error, "the service manager cannot be told"))
+        .is_ok()
 }
 
 /// The crate's own way knows no abstract sockets, and waits for a manager that hangs.
@@ -56,7 +57,9 @@ pub(crate) fn ready() {
 /// It reads its configuration again.
 pub(crate) fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => {
+            tell(&[NotifyState::Reloading, now]);
+        }
         Err(error) => debug!(%error, "no monotonic clock"),
     }
 }
@@ -88,11 +91,12 @@ pub(crate) fn watch(hub: Arc<Hub>) -> Option<impl Future<Output = ()>> {
             let news = (now != said).then_some(NotifyState::Status(&now));
             let sign = patience.map(|_| NotifyState::Watchdog);
             let states: Vec<_> = sign.into_iter().chain(news).collect();
-            if !states.is_empty() {
-                tell(&states);
-            }
+            // A manager with too much to do gets the news with the next sign.
+            let is_told = states.is_empty() || tell(&states);
             drop(states);
-            said = now;
+            if is_told {
+                said = now;
+            }
         }
     })
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     access::{Rule, rule_of},
+    examples::Examples,
     live::FULL,
 };
 
@@ -18,10 +19,12 @@ const PROBLEM: &str = "application/problem+json";
 
 /// Puts all of it into a document that has the routes. `configuration` is the JSON schema of the configuration.
 pub(crate) fn complete(document: &mut Value, configuration: &Value) {
+    let examples = Examples::read();
     for (path, item) in entries(&mut document["paths"]) {
         for method in METHODS {
             if let Some(operation) = item.get_mut(method) {
                 complete_operation(path, method, operation);
+                examples.put_into(operation);
             }
         }
     }
@@ -42,6 +45,7 @@ pub(crate) fn complete(document: &mut Value, configuration: &Value) {
     schemas["Controls"] = controls();
     schemas["NewCamera"] = camera(configuration, true);
     schemas["CameraChange"] = camera(configuration, false);
+    schemas["CameraTest"] = camera_test(configuration);
 }
 
 fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
@@ -140,7 +144,7 @@ fn problem(status: StatusCode, about: &str) -> Value {
     let title = status.canonical_reason();
     json!({
         "schema": {"$ref": "#/components/schemas/Problem"},
-        "example": {"type": "about:blank", "title": title, "status": status.as_u16(), "detail": format!("{about}.")},
+        "example": {"type": "about:blank", "title": title, "status": status.as_u16(), "detail": format!("{about}."), "request_id": "4bf92f3577b34da6"},
     })
 }
 
@@ -509,11 +513,7 @@ fn camera(configuration: &Value, is_new: bool) -> Value {
     if is_new {
         schema["required"] = json!(["id", "source"]);
         schema["properties"]["source"]["type"] = "string".into();
-        schema["properties"]["id"] = json!({
-            "type": "string",
-            "pattern": "^[a-z0-9_-]{1,64}$",
-            "description": "Stable name for addresses.",
-        });
+        schema["properties"]["id"] = camera_id();
         schema["example"] = json!({"id": "yard", "name": "Back yard", "source": "http://192.168.1.9/mjpeg", "framerate": 15});
     } else {
         schema["example"] =
@@ -522,9 +522,30 @@ fn camera(configuration: &Value, is_new: bool) -> Value {
     schema
 }
 
+/// The keys of a camera that is tried before it is kept, or with a change.
+fn camera_test(configuration: &Value) -> Value {
+    let mut schema = camera(configuration, false);
+    let mut id = camera_id();
+    // None is the same as no key, as with the others.
+    id["type"] = json!(["string", "null"]);
+    schema["properties"]["id"] = id;
+    schema["example"] = json!({"source": "http://192.168.1.9/mjpeg"});
+    schema
+}
+
+fn camera_id() -> Value {
+    json!({"type": "string", "pattern": "^[a-z0-9_-]{1,64}$", "description": "Stable name for addresses."})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What nobody would read.
+    fn is_file(kind: &str) -> bool {
+        let kinds = ["image/", "model/", "multipart/", "application/octet-stream"];
+        kinds.iter().any(|begin| kind.starts_with(begin))
+    }
 
     #[test]
     fn every_route_says_all_that_can_be_said() {
@@ -568,6 +589,23 @@ mod tests {
                         is_error,
                         "{name}: {status}"
                     );
+                }
+                // Whatever is no picture or other file is shown, too.
+                let body = [("body", &operation["requestBody"])];
+                let answers = operation["responses"].as_object().unwrap();
+                let good = answers.iter().map(|(status, answer)| (&**status, answer));
+                for (status, message) in good.chain(body) {
+                    let content = message["content"].as_object().into_iter().flatten();
+                    for (kind, content) in content {
+                        let schema = content["schema"]["$ref"].as_str();
+                        let schema = schema.and_then(|schema| document.pointer(&schema[1..]));
+                        let is_shown = content.get("example").is_some()
+                            || schema.is_some_and(|schema| schema.get("example").is_some());
+                        assert!(
+                            is_shown || is_file(kind),
+                            "{name}: {status}: no example of {kind}"
+                        );
+                    }
                 }
                 let ways = operation["security"].as_array().unwrap();
                 let is_open = ways.is_empty() || ways.contains(&json!({}));

@@ -78,6 +78,7 @@ pub(crate) struct Health {
 
 /// Why the server is degraded.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = DegradedReason)]
 pub(crate) struct Reason {
     /// A word that stays: `camera_in_trouble`, `disk_nearly_full`, `disk_read_only`, `disk_silent`, `certificate_expires`,
     /// `clock_not_set`, `log_lines_lost`, `index_refused`.
@@ -87,6 +88,7 @@ pub(crate) struct Reason {
     message: String,
     /// The camera it is about, if one may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "main")]
     camera: Option<String>,
 }
 

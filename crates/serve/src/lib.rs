@@ -21,6 +21,7 @@ mod controls;
 mod delivery;
 mod document;
 mod events;
+mod examples;
 mod farewell;
 mod feed;
 mod gate;

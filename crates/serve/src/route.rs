@@ -65,7 +65,14 @@ impl Description<'_> {
         }
         self.0.paths.add_path_operation(path, methods, operation);
         let components = self.0.components.get_or_insert_with(Components::new);
-        components.schemas.extend(schemas);
+        for (name, schema) in schemas {
+            let other = components.schemas.insert(name.clone(), schema.clone());
+            // One of two things of the same name would be described as the other, wherever it is.
+            debug_assert!(
+                other.is_none_or(|other| other == schema),
+                "two schemas are called {name}"
+            );
+        }
     }
 }
 

@@ -81,11 +81,11 @@ pub enum SettingsOrder {
 pub struct Change {
     /// Keys with their tables; null takes a key out of the file.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"limits.api_per_minute": 300, "log.level": null}))]
+    #[schema(value_type = HashMap<String, Value>, example = json!({"limits.api_per_minute": 300, "log.level": null}))]
     pub keys: Map<String, Value>,
     /// Keys of cameras, by the cameras' ids.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"main": {"framerate": 10}}))]
+    #[schema(value_type = HashMap<String, Value>, example = json!({"main": {"framerate": 10}}))]
     pub cameras: Map<String, Value>,
     /// A configuration that was exported, or any other, as TOML. Logins of sources that it shows without them are kept;
     /// what only the file can set is left as it is.
@@ -477,7 +477,7 @@ pub(crate) async fn export(State(app): State<App>) -> Result<Response, Problem> 
     path = "/api/v1/camera-test",
     tag = "cameras",
     operation_id = "test_camera",
-    request_body(content = ref("#/components/schemas/CameraChange"), content_type = "application/json", example = json!({"source": "http://192.168.1.9/mjpeg"})),
+    request_body(content = ref("#/components/schemas/CameraTest"), content_type = "application/json"),
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 400, description = "No JSON object", body = Problem, content_type = "application/problem+json"),

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod acme;
+mod anybody;
 mod ciphers;
 mod error;
 mod files;
@@ -17,6 +18,7 @@ mod own;
 use std::path::PathBuf;
 
 pub use acme::{Acme, Challenge, Directory, DomainName, Email};
+pub use anybody::believing_anybody;
 pub use error::Error;
 pub use identity::Facts;
 pub use live::Tls;

@@ -1,12 +1,11 @@
 // The answer of `GET api/v1/cameras`, checked.
 
-import { Shape, ShapeError } from './shape.ts';
-import type { Camera, Cameras } from './types.ts';
+import { type Shape, ShapeError } from './shape.ts';
+import type { Camera, Cameras, Schema } from './types.ts';
 
 const STATES = ['idle', 'starting', 'live', 'stalled', 'failed'] as const;
 
-export function parseCameras(json: unknown): Cameras {
-  const body = new Shape(json);
+export function parseCameras(body: Shape<Schema<'CameraList'>>): Cameras {
   return {
     cameras: body.field('cameras').items().map(parseCamera),
     viewers: body.field('viewers').number(),
@@ -14,7 +13,7 @@ export function parseCameras(json: unknown): Cameras {
   };
 }
 
-function parseCamera(camera: Shape): Camera {
+function parseCamera(camera: Shape<Schema<'CameraView'>>): Camera {
   return {
     id: camera.field('id').string(),
     name: camera.field('name').string(),

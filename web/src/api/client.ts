@@ -2,6 +2,7 @@
 
 import { childOf } from './abort.ts';
 import { parseCameras } from './cameras.ts';
+import { addressOf, type Answer, type Asked, type Method, type Path, type Where } from './routes.ts';
 import { Shape, ShapeError } from './shape.ts';
 import type { Cameras, Failure, Outcome, Session } from './types.ts';
 
@@ -13,9 +14,7 @@ const SNAPSHOT_TIMEOUT_MS = 20_000;
 const CHANGE_TIMEOUT_MS = 30_000;
 
 export async function getCameras(signal: AbortSignal): Promise<Outcome<Cameras>> {
-  return request('api/v1/cameras', signal, ANSWER_TIMEOUT_MS, async (response) =>
-    parseCameras(await response.json()),
-  );
+  return getJson('/api/v1/cameras', {}, parseCameras, signal);
 }
 
 export async function getSnapshot(url: string, signal: AbortSignal): Promise<Outcome<Blob>> {
@@ -24,53 +23,58 @@ export async function getSnapshot(url: string, signal: AbortSignal): Promise<Out
 
 /** Who is at the page, by the server's word. */
 export async function getSession(signal: AbortSignal): Promise<Outcome<Session>> {
-  return request('api/v1/session', signal, ANSWER_TIMEOUT_MS, async (response) => {
-    const body = new Shape(await response.json());
-    return {
-      name: body.field('name').string(),
-      role: body.field('role').oneOf(['viewer', 'operator', 'admin'] as const),
-      cameras: body.field('cameras').optional((list) => list.items().map((id) => id.string())),
-      login: body.field('login').flag(),
-      by: body.field('by').oneOf(['session', 'password', 'token', 'link', 'nothing'] as const),
-    };
-  });
+  return getJson('/api/v1/session', {}, (body) => ({
+    name: body.field('name').string(),
+    role: body.field('role').oneOf(['viewer', 'operator', 'admin']),
+    cameras: body.field('cameras').optional((list) => list.items().map((id) => id.string())),
+    login: body.field('login').flag(),
+    by: body.field('by').oneOf(['session', 'password', 'token', 'link', 'nothing']),
+  }), signal);
 }
 
 /** Asks for JSON and checks it. */
-export async function getJson<T>(url: string, read: (body: Shape) => T, signal: AbortSignal): Promise<Outcome<T>> {
-  return request(url, signal, ANSWER_TIMEOUT_MS, async (response) => read(new Shape(await response.json())));
+export async function getJson<P extends Path<'GET'>, T>(
+  path: P,
+  where: Where<'GET', P>,
+  read: (body: Shape<Answer<'GET', P>>) => T,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
+  const parse = async (response: Response): Promise<T> => read(new Shape(await response.json()));
+  return request(addressOf('GET', path, where), signal, ANSWER_TIMEOUT_MS, parse);
 }
 
-export type Method = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Change = Exclude<Method, 'GET'>;
 
 /** Sends something that changes something. What the server answers beside yes or no is not looked at. */
-export async function send(method: Method, url: string, body: unknown, signal: AbortSignal): Promise<Outcome<null>> {
-  return request(url, signal, CHANGE_TIMEOUT_MS, () => Promise.resolve(null), written(method, body));
+export async function send<M extends Change, P extends Path<M>>(
+  method: M,
+  path: P,
+  asked: Asked<M, P>,
+  signal: AbortSignal,
+): Promise<Outcome<null>> {
+  return request(addressOf(method, path, asked), signal, CHANGE_TIMEOUT_MS, () => Promise.resolve(null), written(method, asked));
 }
 
 /** The same for an answer that matters. */
-export async function sendFor<T>(
-  method: Method,
-  url: string,
-  body: unknown,
-  read: (body: Shape) => T,
+export async function sendFor<M extends Change, P extends Path<M>, T>(
+  method: M,
+  path: P,
+  asked: Asked<M, P>,
+  read: (body: Shape<Answer<M, P>>) => T,
   signal: AbortSignal,
-  /** The state it is meant for, where the server asks for that. */
-  etag?: string,
 ): Promise<Outcome<T>> {
   const parse = async (response: Response): Promise<T> => read(new Shape(await response.json()));
-  return request(url, signal, CHANGE_TIMEOUT_MS, parse, written(method, body, etag));
+  return request(addressOf(method, path, asked), signal, CHANGE_TIMEOUT_MS, parse, written(method, asked));
 }
 
 /** The same for a picture. */
-export async function sendForPicture(url: string, body: unknown, signal: AbortSignal): Promise<Outcome<Blob>> {
-  return request(url, signal, CHANGE_TIMEOUT_MS, (response) => response.blob(), written('POST', body));
+export async function sendForPicture<P extends Path<'POST'>>(path: P, asked: Asked<'POST', P>, signal: AbortSignal): Promise<Outcome<Blob>> {
+  return request(addressOf('POST', path, asked), signal, CHANGE_TIMEOUT_MS, (response) => response.blob(), written('POST', asked));
 }
 
-/** `null` is no body. */
-function written(method: Method, body: unknown, etag?: string): RequestInit {
+function written(method: Method, { body, etag }: { readonly body?: unknown; readonly etag?: string }): RequestInit {
   const headers = { 'content-type': 'application/json', ...(etag === undefined ? {} : { 'if-match': `"${etag}"` }) };
-  return body === null ? { method } : { method, body: JSON.stringify(body), headers };
+  return body === undefined ? { method } : { method, body: JSON.stringify(body), headers };
 }
 
 /** Asks why a stream does not come: an `<img>` never tells. Hangs up as soon as the answer's head is here. */

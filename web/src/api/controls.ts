@@ -18,7 +18,7 @@ export type Controls = Part<'ControlsView', 'controls' | 'state' | 'message'> & 
 
 export type Patch = Readonly<Record<string, unknown>>;
 
-export function parseControls(body: Shape): Controls {
+export function parseControls(body: Shape<Schema<'ControlsView'>>): Controls {
   return {
     controls: body.field('controls').items().map((control) => ({
       name: control.field('name').string(),
@@ -34,7 +34,7 @@ export function parseControls(body: Shape): Controls {
     })),
     sensorRatio: ratioOf(body.field('sensor').items().map((side) => side.number())),
     wanted: body.field('wanted').entries().map(([name]) => name),
-    state: body.field('state').oneOf(['applied', 'pending', 'refused'] as const),
+    state: body.field('state').oneOf(['applied', 'pending', 'refused']),
     message: body.field('message').optional((s) => s.string()),
   };
 }
@@ -43,39 +43,41 @@ function ratioOf([width = 4, height = 3]: readonly number[]): number {
   return width > 0 && height > 0 ? width / height : 4 / 3;
 }
 
-function of(camera: string, rest: string): string {
-  return `api/v1/cameras/${encodeURIComponent(camera)}/${rest}`;
-}
+const CONTROLS = '/api/v1/cameras/{id}/controls';
+const PRESET = '/api/v1/cameras/{id}/presets/{name}';
+/** As long as a camera may take to start with it. */
+const wait = { wait_s: 15 };
 
-export async function getControls(camera: string, signal: AbortSignal): Promise<Outcome<Controls>> {
-  return getJson(of(camera, 'controls'), parseControls, signal);
+export async function getControls(id: string, signal: AbortSignal): Promise<Outcome<Controls>> {
+  return getJson(CONTROLS, { path: { id } }, parseControls, signal);
 }
 
 /** `null` takes a control back. Answers when the camera gives pictures with it, or will not. */
-export async function setControls(camera: string, patch: Patch, signal: AbortSignal): Promise<Outcome<Controls>> {
-  return sendFor('PATCH', of(camera, 'controls?wait_s=15'), patch, parseControls, signal);
+export async function setControls(id: string, patch: Patch, signal: AbortSignal): Promise<Outcome<Controls>> {
+  return sendFor('PATCH', CONTROLS, { path: { id }, query: wait, body: patch }, parseControls, signal);
 }
 
-export async function resetControls(camera: string, signal: AbortSignal): Promise<Outcome<Controls>> {
-  return sendFor('DELETE', of(camera, 'controls?wait_s=15'), null, parseControls, signal);
+export async function resetControls(id: string, signal: AbortSignal): Promise<Outcome<Controls>> {
+  return sendFor('DELETE', CONTROLS, { path: { id }, query: wait }, parseControls, signal);
 }
 
 /** Names of the presets, in their order. */
-export async function getPresets(camera: string, signal: AbortSignal): Promise<Outcome<readonly string[]>> {
-  return getJson(of(camera, 'presets'), (body) => body.field('presets').entries().map(([name]) => name), signal);
+export async function getPresets(id: string, signal: AbortSignal): Promise<Outcome<readonly string[]>> {
+  const names = (body: Shape<Schema<'PresetList'>>): string[] => body.field('presets').entries().map(([name]) => name);
+  return getJson('/api/v1/cameras/{id}/presets', { path: { id } }, names, signal);
 }
 
 /** Keeps what is set now. */
-export async function keepPreset(camera: string, name: string, signal: AbortSignal): Promise<Outcome<null>> {
-  return send('PUT', of(camera, `presets/${encodeURIComponent(name)}`), {}, signal);
+export async function keepPreset(id: string, name: string, signal: AbortSignal): Promise<Outcome<null>> {
+  return send('PUT', PRESET, { path: { id, name }, body: {} }, signal);
 }
 
-export async function forgetPreset(camera: string, name: string, signal: AbortSignal): Promise<Outcome<null>> {
-  return send('DELETE', of(camera, `presets/${encodeURIComponent(name)}`), null, signal);
+export async function forgetPreset(id: string, name: string, signal: AbortSignal): Promise<Outcome<null>> {
+  return send('DELETE', PRESET, { path: { id, name } }, signal);
 }
 
-export async function applyPreset(camera: string, name: string, signal: AbortSignal): Promise<Outcome<Controls>> {
-  return sendFor('POST', of(camera, `presets/${encodeURIComponent(name)}/apply?wait_s=15`), null, parseControls, signal);
+export async function applyPreset(id: string, name: string, signal: AbortSignal): Promise<Outcome<Controls>> {
+  return sendFor('POST', `${PRESET}/apply`, { path: { id, name }, query: wait }, parseControls, signal);
 }
 
 /** An address that shows this to whoever has it, relative to the page. */
@@ -85,5 +87,5 @@ export async function shareLink(
   expires_in_s: number,
   signal: AbortSignal,
 ): Promise<Outcome<string>> {
-  return sendFor('POST', 'api/v1/links', { camera, what, expires_in_s }, (body) => body.field('address').string(), signal);
+  return sendFor('POST', '/api/v1/links', { body: { camera, what, expires_in_s } }, (body) => body.field('address').there().string(), signal);
 }

@@ -1,6 +1,7 @@
 // Times without pictures, and what happened to the server itself.
 
 import { getJson } from './client.ts';
+import { given } from './routes.ts';
 import type { Outcome, Schema } from './types.ts';
 
 /** `camera` is null for the server itself; `words` are the last lines of the camera program. */
@@ -14,14 +15,8 @@ export type IncidentPart = {
 };
 
 export function getIncidents(part: IncidentPart, signal: AbortSignal): Promise<Outcome<Incident[]>> {
-  const query = new URLSearchParams({ open: String(part.isOpen), limit: String(part.limit) });
-  if (part.camera !== '') {
-    query.set('camera', part.camera);
-  }
-  if (part.before !== null) {
-    query.set('before', String(part.before));
-  }
-  return getJson(`api/v1/incidents?${query.toString()}`, (body) => body.field('incidents').items().map((incident) => ({
+  const query = { open: part.isOpen, limit: part.limit, ...given({ before: part.before, camera: part.camera }) };
+  return getJson('/api/v1/incidents', { query }, (body) => body.field('incidents').items().map((incident) => ({
     id: incident.field('id').number(),
     camera: incident.field('camera').optional((s) => s.string()),
     began: incident.field('began').string(),

@@ -1,6 +1,7 @@
 // The newest lines of the server's log.
 
 import { getJson } from './client.ts';
+import { given } from './routes.ts';
 import type { Outcome } from './types.ts';
 
 export const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -22,12 +23,9 @@ function word(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-export function getLog(level: string, camera: string, signal: AbortSignal): Promise<Outcome<LogLine[]>> {
-  const query = new URLSearchParams({ lines: '500', level });
-  if (camera !== '') {
-    query.set('camera', camera);
-  }
-  return getJson(`api/v1/logs?${query.toString()}`, (body) => body.field('lines').items().map((line) => ({
+export function getLog(level: Level, camera: string, signal: AbortSignal): Promise<Outcome<LogLine[]>> {
+  const query = { lines: 500, level, ...given({ camera }) };
+  return getJson('/api/v1/logs', { query }, (body) => body.field('lines').items().map((line) => ({
     id: line.field('id').number(),
     time: line.field('time').string(),
     level: line.field('level').string(),

@@ -1,6 +1,7 @@
 // Who may do what: users, sessions, tokens, links, and the log of what was done.
 
 import { getJson, send, sendFor } from './client.ts';
+import { given } from './routes.ts';
 import type { Shape } from './shape.ts';
 import type { Outcome, Part, Schema } from './types.ts';
 
@@ -15,15 +16,15 @@ export type Token = Schema<'TokenView'>;
 export type Link = Schema<'LinkView'>;
 export type Entry = Schema<'Noted'>;
 
-const texts = (list: Shape): string[] => list.items().map((item) => item.string());
-const number = (shape: Shape): number => shape.number();
-const string = (shape: Shape): string => shape.string();
+const texts = (list: Shape<readonly string[]>): string[] => list.items().map((item) => item.string());
+const number = (shape: Shape<number>): number => shape.number();
+const string = (shape: Shape<string>): string => shape.string();
 
-function listOf<T>(read: (item: Shape) => T): (body: Shape) => T[] {
+function listOf<I, T>(read: (item: Shape<I>) => T): (body: Shape<{ readonly items: readonly I[] }>) => T[] {
   return (body) => body.field('items').items().map(read);
 }
 
-function grantOf(shape: Shape): Grant {
+function grantOf(shape: Shape<Grant>): Grant {
   return {
     role: shape.field('role').oneOf(ROLES),
     cameras: shape.field('cameras').optional(texts),
@@ -32,7 +33,7 @@ function grantOf(shape: Shape): Grant {
   };
 }
 
-export function parseUser(user: Shape): User {
+export function parseUser(user: Shape<User>): User {
   return {
     id: user.field('id').number(),
     name: user.field('name').string(),
@@ -42,11 +43,11 @@ export function parseUser(user: Shape): User {
 }
 
 export function getUsers(signal: AbortSignal): Promise<Outcome<User[]>> {
-  return getJson('api/v1/users', listOf(parseUser), signal);
+  return getJson('/api/v1/users', {}, listOf(parseUser), signal);
 }
 
 export function getSessions(signal: AbortSignal): Promise<Outcome<Session[]>> {
-  return getJson('api/v1/sessions', listOf((session) => ({
+  return getJson('/api/v1/sessions', {}, listOf((session: Shape<Session>) => ({
     id: session.field('id').number(),
     user: session.field('user').string(),
     address: session.field('address').string(),
@@ -58,7 +59,7 @@ export function getSessions(signal: AbortSignal): Promise<Outcome<Session[]>> {
 }
 
 export function getTokens(signal: AbortSignal): Promise<Outcome<Token[]>> {
-  return getJson('api/v1/tokens', listOf((token) => ({
+  return getJson('/api/v1/tokens', {}, listOf((token: Shape<Token>) => ({
     id: token.field('id').number(),
     name: token.field('name').string(),
     user: token.field('user').optional(string),
@@ -69,11 +70,11 @@ export function getTokens(signal: AbortSignal): Promise<Outcome<Token[]>> {
 }
 
 export function getLinks(signal: AbortSignal): Promise<Outcome<Link[]>> {
-  return getJson('api/v1/links', listOf((link) => ({
+  return getJson('/api/v1/links', {}, listOf((link: Shape<Link>) => ({
     id: link.field('id').number(),
     user: link.field('user').optional(string),
     camera: link.field('camera').string(),
-    what: link.field('what').oneOf(['stream', 'snapshot'] as const),
+    what: link.field('what').oneOf(['stream', 'snapshot']),
     created_s: link.field('created_s').number(),
     expires_s: link.field('expires_s').number(),
   })), signal);
@@ -83,20 +84,19 @@ export type NewToken = Grant & { readonly name: string; readonly expires_in_s: n
 
 /** The secret, which the server tells this once. */
 export function makeToken(token: NewToken, signal: AbortSignal): Promise<Outcome<string>> {
-  return sendFor('POST', 'api/v1/tokens', token, (body) => body.field('secret').string(), signal);
+  return sendFor('POST', '/api/v1/tokens', { body: token }, (body) => body.field('secret').there().string(), signal);
 }
 
-/** One user more (`id` null), or what is different of one. A password that is null stays as it is. */
+/** One user more (`id` null), or what is different of one. A password that is empty stays as it is. */
 export function keepUser(
   id: number | null,
-  user: Grant & { readonly name: string; readonly password: string | null },
+  user: Grant & { readonly name: string; readonly password: string },
   signal: AbortSignal,
 ): Promise<Outcome<null>> {
   const { name, password, ...grant } = user;
-  const secret = password === null ? {} : { password };
   return id === null
-    ? send('POST', 'api/v1/users', { name, ...grant, ...secret }, signal)
-    : send('PUT', `api/v1/users/${id}`, { ...grant, ...secret }, signal);
+    ? send('POST', '/api/v1/users', { body: { name, password, ...grant } }, signal)
+    : send('PUT', '/api/v1/users/{id}', { path: { id }, body: { ...grant, ...given({ password }) } }, signal);
 }
 
 export type AuditFilter = {
@@ -108,32 +108,29 @@ export type AuditFilter = {
   readonly to: string;
 };
 
+export type AuditQuery = { who?: string; action?: string; camera?: string; from?: string; to?: string };
+
 /** What of the filter is not empty, for an address. */
-export function auditQuery(filter: AuditFilter): URLSearchParams {
-  const query = new URLSearchParams();
+export function auditQuery(filter: AuditFilter): AuditQuery {
+  const query: AuditQuery = {};
   for (const key of ['who', 'action', 'camera'] as const) {
     const text = filter[key].trim();
     if (text !== '') {
-      query.set(key, text);
+      query[key] = text;
     }
   }
   for (const [key, day, days] of [['from', filter.from, 0], ['to', filter.to, 1]] as const) {
     const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day);
     if (parts !== null) {
       // By its parts: a day has not always 24 hours.
-      query.set(key, new Date(Number(parts[1]), Number(parts[2]) - 1, Number(parts[3]) + days).toISOString());
+      query[key] = new Date(Number(parts[1]), Number(parts[2]) - 1, Number(parts[3]) + days).toISOString();
     }
   }
   return query;
 }
 
 export function getAudit(filter: AuditFilter, before: number | null, limit: number, signal: AbortSignal): Promise<Outcome<Entry[]>> {
-  const query = auditQuery(filter);
-  query.set('limit', String(limit));
-  if (before !== null) {
-    query.set('before', String(before));
-  }
-  return getJson(`api/v1/audit?${query.toString()}`, listOf((entry) => ({
+  return getJson('/api/v1/audit', { query: { ...auditQuery(filter), limit, ...given({ before }) } }, listOf((entry: Shape<Entry>) => ({
     id: entry.field('id').number(),
     at_ms: entry.field('at_ms').number(),
     who: entry.field('who').string(),

@@ -19,14 +19,14 @@ export type CameraCount = Part<
   'id' | 'name' | 'frames' | 'bytes' | 'viewers' | 'width_px' | 'height_px' | 'framerate' | 'incidents' | 'made_ms'
 >;
 
-const number = (shape: Shape): number => shape.number();
-const flag = (shape: Shape): boolean => shape.flag();
+const number = (shape: Shape<number>): number => shape.number();
+const flag = (shape: Shape<boolean>): boolean => shape.flag();
 
-function space(shape: Shape): Space {
+function space(shape: Shape<Space>): Space {
   return { total_bytes: shape.field('total_bytes').number(), available_bytes: shape.field('available_bytes').number() };
 }
 
-export function parseSystem(body: Shape): System {
+export function parseSystem(body: Shape<Schema<'SystemView'>>): System {
   const process = body.field('process');
   return {
     timestamp: body.field('timestamp').string(),
@@ -51,11 +51,11 @@ export function parseSystem(body: Shape): System {
 }
 
 export function getSystem(signal: AbortSignal): Promise<Outcome<System>> {
-  return getJson('api/v1/system', parseSystem, signal);
+  return getJson('/api/v1/system', {}, parseSystem, signal);
 }
 
 export function getCameraCounts(signal: AbortSignal): Promise<Outcome<CameraCount[]>> {
-  return getJson('api/v1/cameras', (body) => body.field('cameras').items().map((camera) => ({
+  return getJson('/api/v1/cameras', {}, (body) => body.field('cameras').items().map((camera) => ({
     id: camera.field('id').string(),
     name: camera.field('name').string(),
     frames: camera.field('frames').number(),

@@ -12,10 +12,10 @@ export type Viewer = Part<
 
 export type Viewers = Part<'ViewerList', 'max_viewers' | 'total' | 'refused'> & { readonly viewers: readonly Viewer[] };
 
-const number = (shape: Shape): number => shape.number();
+const number = (shape: Shape<number>): number => shape.number();
 
 export function getViewers(signal: AbortSignal): Promise<Outcome<Viewers>> {
-  return getJson('api/v1/viewers', (body) => ({
+  return getJson('/api/v1/viewers', {}, (body) => ({
     viewers: body.field('viewers').items().map((viewer) => ({
       id: viewer.field('id').number(),
       who: viewer.field('who').string(),
@@ -28,7 +28,7 @@ export function getViewers(signal: AbortSignal): Promise<Outcome<Viewers>> {
       rate: viewer.field('rate').number(),
       width_px: viewer.field('width_px').optional(number),
       height_px: viewer.field('height_px').optional(number),
-      reason: viewer.field('reason').oneOf(['original', 'asked', 'line'] as const),
+      reason: viewer.field('reason').oneOf(['original', 'asked', 'line']),
       lag_ms: viewer.field('lag_ms').optional(number),
     })),
     max_viewers: body.field('max_viewers').number(),

@@ -62,6 +62,6 @@ export function toLogin(): void {
 export async function leave(): Promise<void> {
   isLeaving = true;
   forgetPlace();
-  await send('DELETE', 'api/v1/session', null, new AbortController().signal);
+  await send('DELETE', '/api/v1/session', {}, new AbortController().signal);
   toLogin();
 }

@@ -1,7 +1,6 @@
 // A form with a name and a password: what is said, what is sent, and what went wrong.
 
-import { send } from '../api/client.ts';
-import type { Failure } from '../api/types.ts';
+import type { Failure, Outcome } from '../api/types.ts';
 import type { Messages } from '../i18n/messages.ts';
 import { element, say } from '../ui/dom.ts';
 
@@ -9,12 +8,10 @@ export type Entry = {
   readonly title: string;
   readonly detail: string;
   readonly go: string;
-  /** Where it is sent. */
-  readonly url: string;
+  /** Has the server take it. */
+  readonly send: (who: { readonly name: string; readonly password: string }, signal: AbortSignal) => Promise<Outcome<null>>;
   /** The page to go to and the place in it, with its `#`; empty for the first one. */
   readonly back: string;
-  /** What is sent beside name and password. */
-  readonly more: Readonly<Record<string, string>>;
 };
 
 /** Shows the form; goes to the page once the server has taken it. */
@@ -35,8 +32,7 @@ export function offer(entry: Entry, t: Messages): void {
   const enter = async (): Promise<void> => {
     go.disabled = true;
     trouble.hidden = true;
-    const body = { ...entry.more, name: name.value, password: password.value };
-    const answer = await send('POST', entry.url, body, new AbortController().signal);
+    const answer = await entry.send({ name: name.value, password: password.value }, new AbortController().signal);
     switch (answer.kind) {
       case 'ok':
         // Always to our own page: no address is taken from outside, only the place in it.

@@ -1,6 +1,7 @@
 // The page that makes the first administrator. The code is behind the `#`, so that no server and no log ever see it in an
 // address.
 
+import { send } from '../api/client.ts';
 import { language, t } from '../i18n/current.ts';
 import { offer } from './form.ts';
 
@@ -13,10 +14,9 @@ offer(
     title: t.setUp,
     detail: code === '' ? t.setUpNoCode : t.setUpDetail,
     go: t.setUpGo,
-    url: 'api/v1/setup',
+    send: (who, signal) => send('POST', '/api/v1/setup', { body: { ...who, code } }, signal),
     // The cameras come next.
     back: '#/settings/first',
-    more: { code },
   },
   t,
 );

@@ -3,6 +3,7 @@
 
 import { childOf } from '../api/abort.ts';
 import { probe } from '../api/client.ts';
+import { addressOf } from '../api/routes.ts';
 import { Backoff } from '../time/backoff.ts';
 import { Nap } from '../time/nap.ts';
 import { Clock } from './clock.ts';
@@ -197,7 +198,8 @@ export class Line {
 
   /** A socket never says why it did not come about; the rest of the API does. */
   private async whyEnded(greeted: boolean, signal: AbortSignal): Promise<LineEnd> {
-    const answer = await probe(new URL(`api/v1/cameras/${encodeURIComponent(this.camera)}`, this.base).href, signal);
+    const address = addressOf('GET', '/api/v1/cameras/{id}', { path: { id: this.camera } });
+    const answer = await probe(new URL(address, this.base).href, signal);
     if (answer.kind === 'failed') {
       return answer.failure;
     }

@@ -1,7 +1,8 @@
 // The server's part of the 3D view: what people brought, and what stands where.
 
-import { request } from '../api/client.ts';
-import { Shape, ShapeError } from '../api/shape.ts';
+import { getJson, request, sendFor } from '../api/client.ts';
+import { addressOf } from '../api/routes.ts';
+import { ShapeError } from '../api/shape.ts';
 import type { Outcome } from '../api/types.ts';
 import { parseSite, type Site } from './layout.ts';
 
@@ -10,18 +11,23 @@ export type PieceName = 'model' | 'background' | 'house' | 'plan';
 export type Piece = { readonly name: PieceName; readonly bytes: number; readonly version: string };
 
 const NAMES: readonly PieceName[] = ['model', 'background', 'house', 'plan'];
+const PIECE = '/api/v1/three/{name}';
 const ANSWER_TIMEOUT_MS = 5_000;
 /** Tens of megabytes over a thin line. */
 const FILE_TIMEOUT_MS = 300_000;
 
 export function getPieces(signal: AbortSignal): Promise<Outcome<Piece[]>> {
-  return request('api/v1/three', signal, ANSWER_TIMEOUT_MS, async (response) =>
-    new Shape(await response.json()).field('pieces').items().map((piece) => ({
-      name: piece.field('name').oneOf(NAMES),
-      bytes: piece.field('bytes').number(),
-      version: piece.field('version').string(),
-    })),
-  );
+  return getJson('/api/v1/three', {}, (body) => body.field('pieces').items().map((piece) => ({
+    name: piece.field('name').oneOf(NAMES),
+    bytes: piece.field('bytes').number(),
+    version: piece.field('version').string(),
+  })), signal);
+}
+
+/** Where one piece is. */
+export function pieceAddress({ name, version }: Piece): string {
+  // Another version has another address.
+  return `${addressOf('GET', PIECE, { path: { name } })}?v=${version}`;
 }
 
 export function getBytes(url: string, signal: AbortSignal): Promise<Outcome<ArrayBuffer>> {
@@ -35,21 +41,18 @@ export function getBytes(url: string, signal: AbortSignal): Promise<Outcome<Arra
 
 export function putPiece(name: PieceName, file: Blob, signal: AbortSignal): Promise<Outcome<null>> {
   const init = { method: 'PUT', body: file, headers: { 'content-type': 'application/octet-stream' } };
-  return request(`api/v1/three/${name}`, signal, FILE_TIMEOUT_MS, () => Promise.resolve(null), init);
+  return request(addressOf('PUT', PIECE, { path: { name } }), signal, FILE_TIMEOUT_MS, () => Promise.resolve(null), init);
 }
 
 export function removePiece(name: PieceName, signal: AbortSignal): Promise<Outcome<null>> {
   const init = { method: 'DELETE' };
-  return request(`api/v1/three/${name}`, signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null), init);
+  return request(addressOf('DELETE', PIECE, { path: { name } }), signal, ANSWER_TIMEOUT_MS, () => Promise.resolve(null), init);
 }
 
 export function getSite(signal: AbortSignal): Promise<Outcome<Site>> {
-  return request('api/v1/three/site', signal, ANSWER_TIMEOUT_MS, async (response) => parseSite(await response.json()));
+  return getJson('/api/v1/three/site', {}, parseSite, signal);
 }
 
 export function putSite(site: Site, signal: AbortSignal): Promise<Outcome<Site>> {
-  const init = { method: 'PUT', body: JSON.stringify(site), headers: { 'content-type': 'application/json' } };
-  return request(
-    'api/v1/three/site', signal, ANSWER_TIMEOUT_MS, async (response) => parseSite(await response.json()), init,
-  );
+  return sendFor('PUT', '/api/v1/three/site', { body: site }, parseSite, signal);
 }

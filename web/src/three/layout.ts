@@ -1,6 +1,7 @@
 // What stands where on the site, as the server keeps it. Pure.
 
-import { Shape } from '../api/shape.ts';
+import type { Shape } from '../api/shape.ts';
+import type { Schema } from '../api/types.ts';
 
 export type Triple = readonly [number, number, number];
 
@@ -37,8 +38,8 @@ export const BOUNDS = {
 
 export const FAR_M = 10_000;
 
-export function parseSite(json: unknown): Site {
-  const site = new Shape(json);
+export function parseSite(body: Shape<Schema<'Site'>>): Site {
+  const site = body.whole();
   const ground = site.field('ground');
   return {
     revision: site.field('revision').number(),

@@ -26,7 +26,7 @@ import {
 import { TransformControls } from 'three/examples/jsm/controls/TransformControls.js';
 
 import type { Piece } from './api.ts';
-import { getBytes } from './api.ts';
+import { getBytes, pieceAddress } from './api.ts';
 import { clamped, FAR_M, type Ground, type Placed, rounded, type Site, verticalAngle } from './layout.ts';
 import { disposeTree, parseModel } from './model.ts';
 import type { LivePicture } from './picture.ts';
@@ -392,7 +392,7 @@ export class SiteWorld {
     piece: Piece,
     signal: AbortSignal,
   ): Promise<{ root: Object3D; dispose: () => void } | null> {
-    const answer = await getBytes(`api/v1/three/${piece.name}?v=${piece.version}`, signal);
+    const answer = await getBytes(pieceAddress(piece), signal);
     if (answer.kind !== 'ok') {
       return null;
     }

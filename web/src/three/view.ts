@@ -3,7 +3,7 @@
 import { Vector3 } from 'three';
 
 import { element } from '../ui/dom.ts';
-import { type Piece, getBytes } from './api.ts';
+import { type Piece, getBytes, pieceAddress } from './api.ts';
 import type { Fit } from './fit.ts';
 import type { Site } from './layout.ts';
 import { MonitorWorld } from './monitor.ts';
@@ -187,7 +187,7 @@ export class View {
     const own = pieces.find(({ name }) => name === 'background');
     if (own !== undefined) {
       try {
-        this.stage.light(await bytesOf(`api/v1/three/background?v=${own.version}`, signal), { ...shown, blur: 0 });
+        this.stage.light(await bytesOf(pieceAddress(own), signal), { ...shown, blur: 0 });
         return [];
       } catch {
         // Told below, with the standard one in its place.
@@ -207,7 +207,7 @@ export class View {
     }
     let bytes: ArrayBuffer;
     try {
-      bytes = await bytesOf(`api/v1/three/model?v=${own.version}`, signal);
+      bytes = await bytesOf(pieceAddress(own), signal);
     } catch {
       said.push(this.t.brokenModel);
       return null;

@@ -240,11 +240,21 @@ pub(super) fn rights(root: &Root, cameras: &[Camera]) -> Finding {
     let groups: Vec<_> = closed.keys().map(|gid| group(root, *gid)).collect();
     let closed: Vec<_> = closed.into_values().flatten().collect();
     let saw = format!("this user may not open {}", names(&closed));
-    let advice = match groups.iter().find(|group| *group != "root") {
-        Some(group) => format!("`sudo usermod -aG {group} USER`, and start the server anew"),
-        None => "they belong to root alone: the udev rules of rpicam-apps give them to the group `video`".to_owned(),
-    };
-    Finding::new(wanted.without_it(), name, saw).advise(advice)
+    let (of_root, groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group == "root");
+    let mut advice = Vec::new();
+    if !groups.is_empty() {
+        let groups = groups.join(",");
+        advice.push(format!(
+            "`sudo usermod -aG {groups} USER`, and start the server anew"
+        ));
+    }
+    if !of_root.is_empty() {
+        advice.push(
+            "what belongs to root alone, the udev rules of rpicam-apps give to the group `video`"
+                .to_owned(),
+        );
+    }
+    Finding::new(wanted.without_it(), name, saw).advise(advice.join("; "))
 }
 
 fn group(root: &Root, gid: u32) -> String {

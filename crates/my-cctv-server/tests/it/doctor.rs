@@ -313,6 +313,12 @@ fn devices_that_this_user_may_not_open_are_named_with_their_group() {
         fs::set_permissions(setup.path(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     mode("root/dev/video0", 0o000);
+    // The memory that board cameras share: without it the program starts and gives no picture.
+    let heap = setup.path("root/dev/dma_heap/linux,cma");
+    fs::create_dir_all(heap.parent().unwrap()).unwrap();
+    fs::write(&heap, "").unwrap();
+    mode("root/dev/dma_heap/linux,cma", 0o000);
+    let is_roots = std::os::unix::fs::chown(&heap, None, Some(77777)).is_ok();
     let ours = command(&setup, &["--root", "root", "--json"]);
     let output = if rustix::process::geteuid().is_root() {
         mode("", 0o755);
@@ -332,8 +338,14 @@ fn devices_that_this_user_may_not_open_are_named_with_their_group() {
         return;
     }
     let found = Found::of(&output);
-    found.has("cameras.rights", "fail", "this user may not open video0");
-    found.has("cameras.rights", "fail", "usermod -aG video");
+    found.has("cameras.rights", "fail", "this user may not open ");
+    for device in ["video0", "linux,cma"] {
+        found.has("cameras.rights", "fail", device);
+    }
+    found.has("cameras.rights", "fail", "usermod -aG video USER");
+    if is_roots {
+        found.has("cameras.rights", "fail", "what belongs to root alone");
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod incidents;
 mod kept;
 mod limits;
 mod load;
+mod log_files;
 mod logs;
 mod markdown;
 mod metrics;

@@ -1,16 +1,20 @@
 //! The end of the server: viewers see the end of their stream, the camera is gone, and nobody waits long.
 
-use std::{
-    net::TcpListener,
-    time::{Duration, Instant},
-};
+use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::harness::{Client, Parts, Setup, Watcher, is_alive};
+use crate::harness::{Client, Parts, Server, Setup, Watcher, is_alive};
 
-/// Three seconds are promised; a busy machine gets two more.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// It ended within the three seconds that are promised, by its own clock: else it would not say this, but whom it has left
+/// behind. A clock of the test's would count what other programs on the machine do.
+fn ended_in_time(server: &Server) {
+    server.log.message("stopped");
+    let late = server
+        .log
+        .all("not everything ended in time: leaving all the same");
+    assert!(late.is_empty(), "{late:?}");
+}
 
 #[test]
 fn viewers_see_the_end_and_the_camera_is_stopped() {
@@ -24,19 +28,17 @@ fn viewers_see_the_end_and_the_camera_is_stopped() {
         for watcher in &watchers {
             watcher.more_pictures(2);
         }
-        let begin = Instant::now();
         server.signal(signal);
         for watcher in &watchers {
             watcher.ends_well();
         }
         assert_eq!(server.exit_code(), 0);
-        assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
+        ended_in_time(&server);
         server.nothing_is_left();
         assert_eq!(server.log.all("viewer gone").len(), 2);
         for line in server.log.all("viewer gone") {
             assert_eq!(line.fields["reason"], "the server stops");
         }
-        server.log.message("stopped");
         drop(idle);
     }
 }
@@ -56,11 +58,10 @@ fn a_camera_that_ignores_signals_is_gone_all_the_same() {
     let mut server = Setup::camera_sim().sim("FAULT", "stuck").start();
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(2);
-    let begin = Instant::now();
     server.signal(Signal::TERM);
     watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
-    assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
+    ended_in_time(&server);
     server.nothing_is_left();
 }
 
@@ -70,13 +71,10 @@ fn a_stalled_viewer_does_not_hold_up_the_end() {
     let stalled = Client::with_receive_buffer(server.address, 4096).request("GET", "/stream");
     let watcher = Watcher::of(server.stream("/stream"));
     watcher.more_pictures(5);
-    let begin = Instant::now();
     server.signal(Signal::TERM);
     watcher.ends_well();
     assert_eq!(server.exit_code(), 0);
-    assert!(begin.elapsed() < GONE_WITHIN, "{:?}", begin.elapsed());
-    // In order, and not because the daemon lost its patience.
-    server.log.message("stopped");
+    ended_in_time(&server);
     // What the stalled one still gets ends within a picture, with nothing written behind it.
     let rest = stalled.bytes();
     assert!(

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
 
 import { type AuditFilter, auditQuery, type Entry, getAudit } from '../../api/people.ts';
+import { addressOf } from '../../api/routes.ts';
 import { useCameras } from '../../app/cameras.ts';
 import { usePages } from '../../kit/pages.ts';
 import { type Column, Empty, Field, Table, Trouble, Waiting, When } from '../../kit/pieces.tsx';
@@ -18,11 +19,11 @@ const NOTHING: AuditFilter = { who: '', action: '', camera: '', from: '', to: ''
 export function Audit(): VNode {
   const filter = useSignal(NOTHING);
   const query = auditQuery(filter.value);
-  const pages = usePages<Entry>((before, signal) => getAudit(filter.value, before, PAGE, signal), PAGE, EVERY_MS, query.toString());
+  const pages = usePages<Entry>((before, signal) => getAudit(filter.value, before, PAGE, signal), PAGE, EVERY_MS, JSON.stringify(query));
   const items = pages.items.value;
   const cameraName = useCameraName();
-  const file = new URLSearchParams(query);
-  file.set('format', 'csv');
+  const isFiltered = Object.keys(query).length > 0;
+  const file = addressOf('GET', '/api/v1/audit/export', { query: { ...query, format: 'csv' } });
   const columns: Column<Entry>[] = [
     { head: t.when, cell: (entry) => <When at={new Date(entry.at_ms).toISOString()} /> },
     { head: t.who, cell: (entry) => <span class="strong">{entry.who === '' ? '–' : entry.who}</span> },
@@ -43,15 +44,15 @@ export function Audit(): VNode {
     <section class="section" aria-labelledby="audit">
       <div class="section-head">
         <h2 id="audit">{t.auditTitle}</h2>
-        <a class="button" href={`api/v1/audit/export?${file.toString()}`} download="audit.csv">{t.export}</a>
+        <a class="button" href={file} download="audit.csv">{t.export}</a>
       </div>
       <Filters filter={filter.value} set={(next) => { filter.value = next; }} />
       {items === null
         ? pages.failure.value === null ? <Waiting /> : <Trouble failure={pages.failure.value} again={pages.again} />
         : items.length === 0
           ? (
-            <Empty title={t.noEntries} {...(query.size > 0 ? { text: t.noEntriesFiltered } : {})}>
-              {query.size > 0 ? <button type="button" class="button" onClick={() => { filter.value = NOTHING; }}>{t.clear}</button> : null}
+            <Empty title={t.noEntries} {...(isFiltered ? { text: t.noEntriesFiltered } : {})}>
+              {isFiltered ? <button type="button" class="button" onClick={() => { filter.value = NOTHING; }}>{t.clear}</button> : null}
             </Empty>
           )
           : <Table label={t.auditTitle} columns={columns} rows={items} keyOf={(entry) => entry.id} />}

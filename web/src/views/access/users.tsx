@@ -27,7 +27,7 @@ export function Users(): VNode {
       text: t.removeText,
       go: t.remove,
       done: t.removed(user.name),
-      remove: () => send('DELETE', `api/v1/users/${user.id}`, null, never),
+      remove: () => send('DELETE', '/api/v1/users/{id}', { path: { id: user.id } }, never),
     });
     if (isDone) {
       list.again();
@@ -99,8 +99,7 @@ function UserForm({ user, isLast, done, onClose }: UserFormProps): VNode {
   const keep = async (): Promise<void> => {
     isBusy.value = true;
     failure.value = null;
-    const secret = password.value === '' ? null : password.value;
-    const answer = await keepUser(user?.id ?? null, { name: name.value.trim(), password: secret, ...grantOf(draft) }, never);
+    const answer = await keepUser(user?.id ?? null, { name: name.value.trim(), password: password.value, ...grantOf(draft) }, never);
     isBusy.value = false;
     failure.value = failureOf(answer);
     if (answer.kind === 'ok') {

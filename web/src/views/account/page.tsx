@@ -49,7 +49,7 @@ function Password({ name }: { name: string }): VNode {
     isBusy.value = true;
     trouble.value = null;
     const body = { current: current.value, password: next.value };
-    const failure = failureOf(await send('PUT', 'api/v1/account/password', body, never));
+    const failure = failureOf(await send('PUT', '/api/v1/account/password', { body }, never));
     isBusy.value = false;
     if (failure === null) {
       current.value = '';

@@ -7,6 +7,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 import { isAwake, onCameras, watch, woke } from '../../app/cameras.ts';
 import { childOf } from '../../api/abort.ts';
+import { addressOf } from '../../api/routes.ts';
 import type { Camera, Failure } from '../../api/types.ts';
 import { translated } from '../../i18n/causes.ts';
 import { t } from '../../i18n/current.ts';
@@ -102,7 +103,7 @@ export class Screen {
       if (isPlaying && playing === null && this.id !== '') {
         this.fit(sink);
         playing = childOf(signal);
-        const stream = `api/v1/cameras/${encodeURIComponent(this.id)}/stream`;
+        const stream = addressOf('GET', '/api/v1/cameras/{id}/stream', { path: { id: this.id } });
         void player.play({ id: this.id, stream }, playing.signal);
       } else if (!isPlaying) {
         playing?.abort();

@@ -4,7 +4,7 @@ import './page.css';
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
 
-import { asText, getLog, LEVELS, type LogLine } from '../../api/log.ts';
+import { asText, getLog, type Level, LEVELS, type LogLine } from '../../api/log.ts';
 import { useCameras } from '../../app/cameras.ts';
 import { language } from '../../i18n/current.ts';
 import { useAsked } from '../../kit/asked.ts';
@@ -27,7 +27,7 @@ async function copy(lines: readonly LogLine[]): Promise<void> {
 }
 
 export default function Log(): VNode {
-  const level = useSignal('info');
+  const level = useSignal<Level>('info');
   const camera = useSignal('');
   const follows = useSignal(true);
   const cameras = useCameras() ?? [];
@@ -50,7 +50,7 @@ export default function Log(): VNode {
       <form class="log-filters" onSubmit={(event) => { event.preventDefault(); }}>
         <Field label={t.level}>
           {(input) => (
-            <select {...input} class="input" value={level.value} onChange={(event) => { level.value = event.currentTarget.value; }}>
+            <select {...input} class="input" value={level.value} onChange={(event) => { level.value = LEVELS.find((known) => known === event.currentTarget.value) ?? 'info'; }}>
               {LEVELS.map((name) => <option key={name} value={name}>{t.atLeast[name]}</option>)}
             </select>
           )}

@@ -35,7 +35,7 @@ export function Tokens({ isWhole }: ListProps): VNode {
       text: t.revokeTokenText(token.name),
       go: t.revoke,
       done: t.tokenRevoked(token.name),
-      remove: () => send('DELETE', `api/v1/tokens/${token.id}`, null, never),
+      remove: () => send('DELETE', '/api/v1/tokens/{id}', { path: { id: token.id } }, never),
     });
     if (isDone) {
       list.again();
@@ -155,7 +155,7 @@ export function Links({ isWhole }: ListProps): VNode {
       text: t.revokeLinkText(cameraName(link.camera)),
       go: t.revoke,
       done: t.linkRevoked,
-      remove: () => send('DELETE', `api/v1/links/${link.id}`, null, never),
+      remove: () => send('DELETE', '/api/v1/links/{id}', { path: { id: link.id } }, never),
     });
     if (isDone) {
       list.again();
@@ -199,7 +199,7 @@ export function Sessions({ isWhole }: ListProps): VNode {
       text: t.endSessionText(one.user, browserName(one.user_agent) ?? t.unknownBrowser),
       go: t.end,
       done: t.sessionEnded,
-      remove: () => send('DELETE', `api/v1/sessions/${one.id}`, null, never),
+      remove: () => send('DELETE', '/api/v1/sessions/{id}', { path: { id: one.id } }, never),
     });
     if (isDone) {
       list.again();
@@ -213,7 +213,7 @@ export function Sessions({ isWhole }: ListProps): VNode {
       done: t.othersEnded,
       remove: async () => {
         for (const { id } of others) {
-          const answer = await send('DELETE', `api/v1/sessions/${id}`, null, never);
+          const answer = await send('DELETE', '/api/v1/sessions/{id}', { path: { id } }, never);
           // One that is gone by now is what was wanted.
           if (answer.kind === 'failed' && !(answer.failure.reason === 'refused' && answer.failure.status === 404)) {
             return answer;

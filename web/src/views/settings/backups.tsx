@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useRef } from 'preact/hooks';
 
+import { addressOf } from '../../api/routes.ts';
 import { language } from '../../i18n/current.ts';
 import { useAsked } from '../../kit/asked.ts';
 import { When } from '../../kit/pieces.tsx';
@@ -21,7 +22,7 @@ export function Backups({ config, onChange }: { config: Config; onChange: (chang
       <h2>{t.file}</h2>
       <p class="hint">{config.file === null ? t.noFile : t.fileIs(config.file)}</p>
       <div class="row">
-        <a class="button" href="api/v1/config/export" download="my-cctv-server.toml">{t.exportGo}</a>
+        <a class="button" href={addressOf('GET', '/api/v1/config/export', {})} download="my-cctv-server.toml">{t.exportGo}</a>
         <button type="button" class="button" disabled={config.obstacle !== null} onClick={() => input.current?.click()}>{t.importGo}</button>
         <input
           ref={input}

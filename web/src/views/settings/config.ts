@@ -46,6 +46,9 @@ export type Backup = Part<'Backup', 'id' | 'at'>;
 
 export type Discovered = Part<'Discovered', 'source' | 'name' | 'place'> & { readonly usedBy: string | null };
 
+/** Some keys of a camera, as a form made of the configuration's schema has them. */
+export type CameraKeys = Schema<'CameraTest'>;
+
 const KINDS = ['integer', 'number', 'boolean', 'string', 'array'] as const;
 
 /** All keys. */
@@ -75,19 +78,19 @@ export function parseSchema(schema: Shape, path = ''): Key[] {
   });
 }
 
-function parseKeys(keys: Shape): ReadonlyMap<string, Held> {
+function parseKeys(keys: Shape<Schema<'SettingsView'>['keys']>): ReadonlyMap<string, Held> {
   return new Map(keys.entries().map(([name, held]) => [name, {
     value: held.field('value').raw(),
-    from: held.field('from').oneOf(['default', 'file', 'environment', 'flag', 'api'] as const),
+    from: held.field('from').oneOf(['default', 'file', 'environment', 'flag', 'api']),
     by: held.field('by').optional((s) => s.string()),
   }]));
 }
 
-function texts(list: Shape): string[] {
+function texts(list: Shape<readonly string[]>): string[] {
   return list.items().map((one) => one.string());
 }
 
-export function parseConfig(body: Shape): Config {
+export function parseConfig(body: Shape<Schema<'SettingsView'>>): Config {
   return {
     etag: body.field('etag').string(),
     file: body.field('file').optional((s) => s.string()),
@@ -101,7 +104,7 @@ export function parseConfig(body: Shape): Config {
   };
 }
 
-function parseOutlook(body: Shape): Outlook {
+function parseOutlook(body: Shape<Outlook>): Outlook {
   return {
     etag: body.field('etag').string(),
     difference: body.field('difference').string(),
@@ -119,30 +122,30 @@ function parseOutlook(body: Shape): Outlook {
 }
 
 export function getSchema(signal: AbortSignal): Promise<Outcome<readonly Key[]>> {
-  return getJson('api/v1/config/schema', (body) => parseSchema(body).sort((a, b) => a.order - b.order), signal);
+  return getJson('/api/v1/config/schema', {}, (body) => parseSchema(body).sort((a, b) => a.order - b.order), signal);
 }
 
 export function getConfig(signal: AbortSignal): Promise<Outcome<Config>> {
-  return getJson('api/v1/config', parseConfig, signal);
+  return getJson('/api/v1/config', {}, parseConfig, signal);
 }
 
 export function checkChange(change: Change, signal: AbortSignal): Promise<Outcome<Outlook>> {
-  return sendFor('POST', 'api/v1/config/check', change, parseOutlook, signal);
+  return sendFor('POST', '/api/v1/config/check', { body: change }, parseOutlook, signal);
 }
 
 export function makeChange(change: Change, etag: string, signal: AbortSignal): Promise<Outcome<Outlook>> {
-  return sendFor('PUT', 'api/v1/config', change, parseOutlook, signal, etag);
+  return sendFor('PUT', '/api/v1/config', { body: change, etag }, parseOutlook, signal);
 }
 
 export function getBackups(signal: AbortSignal): Promise<Outcome<readonly Backup[]>> {
-  return getJson('api/v1/config/backups', (body) => body.field('backups').items().map((one) => ({
+  return getJson('/api/v1/config/backups', {}, (body) => body.field('backups').items().map((one) => ({
     id: one.field('id').string(),
     at: one.field('at').string(),
   })), signal);
 }
 
 export function discover(signal: AbortSignal): Promise<Outcome<{ readonly cameras: readonly Discovered[]; readonly notes: readonly string[] }>> {
-  return getJson('api/v1/discover', (body) => ({
+  return getJson('/api/v1/discover', {}, (body) => ({
     cameras: body.field('cameras').items().map((one) => ({
       source: one.field('source').string(),
       name: one.field('name').string(),
@@ -153,6 +156,6 @@ export function discover(signal: AbortSignal): Promise<Outcome<{ readonly camera
   }), signal);
 }
 
-export function testCamera(keys: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Outcome<Blob>> {
-  return sendForPicture('api/v1/camera-test', keys, signal);
+export function testCamera(keys: CameraKeys, signal: AbortSignal): Promise<Outcome<Blob>> {
+  return sendForPicture('/api/v1/camera-test', { body: keys }, signal);
 }

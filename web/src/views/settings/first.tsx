@@ -20,7 +20,7 @@ function idFor(name: string): string {
 
 async function add(name: string, source: string): Promise<boolean> {
   const camera = { id: idFor(name), source, ...(name === '' ? {} : { name }) };
-  const answer = await send('POST', 'api/v1/cameras', camera, new AbortController().signal);
+  const answer = await send('POST', '/api/v1/cameras', { body: camera }, new AbortController().signal);
   if (answer.kind === 'failed') {
     complain(answer.failure);
   } else if (answer.kind === 'ok') {

@@ -8,7 +8,7 @@ import { useAsked } from '../../kit/asked.ts';
 import { Empty, Sheet, Trouble, Waiting } from '../../kit/pieces.tsx';
 import { complain } from '../../kit/toasts.tsx';
 import { Backups } from './backups.tsx';
-import { type Change, checkChange, type Config, getConfig, getSchema, type Key, type Outlook } from './config.ts';
+import { type CameraKeys, type Change, checkChange, type Config, getConfig, getSchema, type Key, type Outlook } from './config.ts';
 import { byPlace, changed, type Draft, placeOf, sections, show, toChange } from './draft.ts';
 import { aboutOf, Entry } from './entry.tsx';
 import { FirstRun } from './first.tsx';
@@ -50,7 +50,7 @@ function Forms({ schema, config, again }: { schema: readonly Key[]; config: Conf
   const draft = useSignal<Draft>(new Map());
   const errors = useSignal<ReadonlyMap<string, string>>(new Map());
   const reviewed = useSignal<{ change: Change; outlook: Outlook } | null>(null);
-  const tested = useSignal<Readonly<Record<string, unknown>> | null>(null);
+  const tested = useSignal<CameraKeys | null>(null);
   const unfolded = useSignal<ReadonlySet<string>>(new Set(config.cameras.length === 1 ? [placeOf('camera', config.cameras[0]?.id)] : []));
   const isBusy = useSignal(false);
   const isClosed = config.obstacle !== null;
@@ -139,7 +139,7 @@ function Forms({ schema, config, again }: { schema: readonly Key[]; config: Conf
                   type="button"
                   class="button"
                   onClick={() => {
-                    const { cameras } = toChange(draft.value) as { cameras: Record<string, Record<string, unknown>> };
+                    const { cameras } = toChange(draft.value) as { cameras: Record<string, CameraKeys> };
                     tested.value = { ...cameras[camera], id: camera };
                   }}
                 >

@@ -7,7 +7,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Failure } from '../../api/types.ts';
 import { Dialog } from '../../kit/dialog.tsx';
 import { failureWords } from '../../kit/failure.ts';
-import { testCamera } from './config.ts';
+import { type CameraKeys, testCamera } from './config.ts';
 import { t } from './messages.ts';
 
 /** The server tests one camera at a time: whoever asks waits for those before. */
@@ -20,7 +20,7 @@ function inTurn<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 /** What the camera with these keys sends, or why it sends nothing. The policy of the page has no room for `blob:` in an `<img>`. */
-export function TestPicture({ keys }: { keys: Readonly<Record<string, unknown>> }): VNode {
+export function TestPicture({ keys }: { keys: CameraKeys }): VNode {
   const canvas = useRef<HTMLCanvasElement>(null);
   const state = useSignal<'asking' | 'here' | Failure>('asking');
   const asked = JSON.stringify(keys);
@@ -59,7 +59,7 @@ export function TestPicture({ keys }: { keys: Readonly<Record<string, unknown>> 
   );
 }
 
-export function TestDialog({ keys, onClose }: { keys: Readonly<Record<string, unknown>>; onClose: () => void }): VNode {
+export function TestDialog({ keys, onClose }: { keys: CameraKeys; onClose: () => void }): VNode {
   return (
     <Dialog title={t.test} onClose={onClose}>
       <TestPicture keys={keys} />

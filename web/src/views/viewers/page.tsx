@@ -27,7 +27,7 @@ export default function Viewers(): VNode {
       text: t.endText,
       go: t.end,
       done: t.ended(viewer.who),
-      remove: () => send('DELETE', `api/v1/viewers/${viewer.id}`, null, never),
+      remove: () => send('DELETE', '/api/v1/viewers/{id}', { path: { id: viewer.id } }, never),
     });
     if (isDone) {
       list.again();

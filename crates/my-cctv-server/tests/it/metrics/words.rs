@@ -60,26 +60,48 @@ fn families(server: &Server) -> (Vec<Line>, BTreeSet<String>) {
     (lines, samples)
 }
 
-/// Every expression of the dashboard: panels, annotations, variables.
-pub(super) fn expressions() -> Vec<String> {
-    fn collect(value: &Value, into: &mut Vec<String>) {
-        match value {
-            Value::Object(object) => {
-                for (key, value) in object {
-                    match value {
-                        Value::String(text) if key == "expr" => into.push(text.clone()),
-                        value => collect(value, into),
-                    }
-                }
-            }
-            Value::Array(list) => list.iter().for_each(|value| collect(value, into)),
-            _ => {}
+fn dashboard() -> Value {
+    serde_json::from_str(&read("deploy/grafana/dashboard.json")).unwrap()
+}
+
+/// All texts with this key, wherever they are.
+fn texts(value: &Value, wanted: &str) -> Vec<String> {
+    match value {
+        Value::Object(object) => {
+            let of_key = |(key, value): (&String, &Value)| match value {
+                Value::String(text) if key == wanted => vec![text.clone()],
+                value => texts(value, wanted),
+            };
+            object.iter().flat_map(of_key).collect()
         }
+        Value::Array(list) => list.iter().flat_map(|value| texts(value, wanted)).collect(),
+        _ => Vec::new(),
     }
-    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/dashboard.json")).unwrap();
-    let mut found = Vec::new();
-    collect(&dashboard, &mut found);
-    found
+}
+
+/// Every expression of the dashboard: panels, annotations.
+pub(super) fn expressions() -> Vec<String> {
+    texts(&dashboard(), "expr")
+}
+
+/// Titles of the panels, and what each of them asks; none asks nothing.
+pub(super) fn panels() -> Vec<(String, String)> {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    panels
+        .filter(|panel| panel["type"] != "row")
+        .flat_map(|panel| {
+            let title = panel["title"].as_str().unwrap();
+            let asked = texts(&panel["targets"], "expr");
+            assert!(!title.is_empty() && !asked.is_empty(), "{panel}");
+            asked.into_iter().map(|asked| (title.to_owned(), asked))
+        })
+        .collect()
+}
+
+/// What the variables of the dashboard are filled with.
+pub(super) fn variables() -> Vec<String> {
+    texts(&dashboard()["templating"], "definition")
 }
 
 #[test]
@@ -139,7 +161,7 @@ fn what_is_named_is_there_and_what_is_there_is_named() {
 
 #[test]
 fn the_dashboard_is_one() {
-    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/dashboard.json")).unwrap();
+    let dashboard = dashboard();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let kind = |name: &str| {
         let found = variables.iter().find(|variable| variable["name"] == name);

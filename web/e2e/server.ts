@@ -158,6 +158,8 @@ export class Server {
     if (response.status !== 200) {
       throw new Error(`no place for the viewer of the test: ${response.status}`);
     }
+    // What nobody reads is closed by the server, and what nobody holds is cancelled with the garbage.
+    void response.body?.pipeTo(new WritableStream()).catch(() => undefined);
     return () => { hangUp.abort(); };
   }
 }
